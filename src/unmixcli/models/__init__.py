@@ -1,0 +1,1 @@
+"""The models that ship, each a plugin like any other."""
