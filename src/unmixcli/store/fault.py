@@ -17,7 +17,7 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}
 # Of an error and its causes, outermost first, the first that is listed here speaks.
 _REASONS: list[tuple[type[BaseException] | tuple[type[BaseException], ...], str]] = [
     (ssl.SSLError, "no TLS connection ({0.reason})"),
-    (socket.gaierror, "the host name cannot be resolved; is there a network?"),
+    (socket.gaierror, "the host name cannot be resolved (is there a network?)"),
     (ConnectionRefusedError, "the connection was refused"),
     (httpx.ConnectTimeout, "no connection in time"),
     (httpx.TimeoutException, "the server went silent"),
@@ -89,7 +89,7 @@ def check_response(response: httpx.Response) -> None:
         )
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Hotels and offices answer any request with the page where one logs in.
-        raise Fault("a web page came instead of the file; does this network want a log-in?")
+        raise Fault("a web page came instead of the file (does this network want a log-in?)")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise Fault("the file came compressed, which was not asked for", retry=False)
 
