@@ -200,7 +200,7 @@ class Registry:
                 card,
                 card.files_for(wanted),
                 offline=offline,
-                report=progress or silent,
+                report=silent if progress is None else progress,
             )
         except FetchError as error:
             raise FetchError(f"{error}{self._instead(card)}") from None

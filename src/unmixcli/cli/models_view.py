@@ -98,7 +98,7 @@ def _(result: InfoResult) -> RenderableType:
     for file in result.files:
         here = {"here": "yes", "partial": "part", "missing": "no"}[file.state]
         size = _size(file.size, file.size_exact)
-        files.add_row(file.file, " ".join(file.targets), size, here, file.digest[:24])
+        files.add_row(file.file, " ".join(file.targets), size, here, _short(file.digest))
     options = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("--option", "type", "default", "meaning"):
         options.add_column(name, no_wrap=name == "--option")
@@ -127,9 +127,14 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("quality", f"{quality} (published median SDR in dB)" if quality else ""),
         ("size", _size(model.size, model.size_exact) if model.files else ""),
         ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items())),
-        ("from", Text(model.files[0].urls[0]) if model.files and model.files[0].urls else ""),
+        ("from", Text(_source(model))),
         ("folder", Text(str(model.files[0].path.parent)) if model.files else ""),
     ]
+
+
+def _source(model: InfoResult) -> str:
+    urls = [url for file in model.files for url in file.urls]
+    return "" if not urls else urls[0] if len(urls) == 1 else f"{urls[0]} and {len(urls) - 1} more"
 
 
 @render.register
@@ -183,7 +188,12 @@ def _size(size: int | None, exact: bool) -> str:
         return "?"
     if size == 0:
         return "-"
-    return f"{'' if exact else '~'}{size / 1e6:,.{1 if size < 1e7 else 0}f} MB"
+    amount = f"{size / 1e6:,.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"
+    return ("" if exact else "~") + (amount if size >= 1e5 else f"{size / 1e3:.1f} kB")
+
+
+def _short(digest: str) -> str:
+    return digest if len(digest) < 25 else f"{digest[:23]}…"
 
 
 def _pairs(words: list[str]) -> str:
