@@ -33,3 +33,7 @@ class ModelError(UnmixError):
     """A model or its weights are unknown, unavailable or not what they claim to be."""
 
     exit_code = 3
+
+
+class FetchError(ModelError):
+    """No address gave the weights."""
