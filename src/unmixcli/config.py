@@ -111,6 +111,11 @@ class SeparationConfig(BaseModel):
     )
     format: str = Field(default="wav", description="File format of the stems.")
     overwrite: bool = Field(default=False, description="Replace stems that exist.")
+    page: bool = Field(
+        default=False,
+        description="Also write index.html beside the stems: a page to listen on, in any "
+        "browser and without a network.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -26,6 +26,7 @@ from .device import resolve_device
 from .display import display
 from .errors import InputError, UsageError
 from .models.base import Block, Progress
+from .page import PAGE_NAME, write_page
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class SeparatedTrack:
     elapsed: float
     """Seconds that it took."""
     levels: dict[str, Level]
+    page: Path | None = None
+    """Where the page to listen on is, if one was asked for."""
 
 
 class Separator:
@@ -183,7 +186,8 @@ class Separator:
         path = recording.path
         stems = self.stem_paths(path)
         paths = list(stems.values())
-        refuse_existing(paths, config.overwrite)
+        page = paths[0].with_name(PAGE_NAME) if config.page else None
+        refuse_existing([*paths, page] if page else paths, config.overwrite)
         rate, channels, length = recording.sample_rate, recording.channels, recording.length
         blocks = self._stems(recording, progress)
         # The first block comes after the whole file was read once: only a
@@ -195,6 +199,8 @@ class Separator:
                 writer.write(block)
         levels = dict(zip(stems, writer.levels, strict=True))
         self._report_limited(path, levels)
+        if page:
+            write_page(page, path, stems, self.card, config)
         return SeparatedTrack(
             path,
             stems,
@@ -204,6 +210,7 @@ class Separator:
             recording.seconds,
             time.monotonic() - began,
             levels,
+            page,
         )
 
     def stem_paths(self, path: Path) -> dict[str, Path]:

@@ -61,6 +61,7 @@ def separate(
     overwrite: Annotated[
         bool | None, option("overwrite", "--overwrite/--no-overwrite", panel=OUT)
     ] = None,
+    page: Annotated[bool | None, option("page", "--page/--no-page", panel=OUT)] = None,
     device: Annotated[str | None, option("device", "--device", "-d", panel=RUN)] = None,
     temp_dir: Annotated[Path | None, option("temp_dir", "--temp-dir", panel=RUN)] = None,
     offline: Annotated[bool | None, option("offline", "--offline/--online", panel=RUN)] = None,
@@ -102,6 +103,7 @@ def separate(
             outdir=outdir,
             format=format,
             overwrite=overwrite,
+            page=page,
             device=device,
             temp_dir=temp_dir,
             offline=offline,
@@ -189,6 +191,7 @@ def _record(source: Path | None, outcome: SeparatedTrack | UnmixError) -> dict[s
     return record | {
         "model": outcome.model,
         "stems": {name: str(path) for name, path in outcome.stems.items()},
+        "page": None if outcome.page is None else str(outcome.page),
         "sample_rate": outcome.sample_rate,
         "channels": outcome.channels,
         "seconds": round(outcome.seconds, 6),

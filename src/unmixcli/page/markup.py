@@ -1,0 +1,67 @@
+"""The parts of the page that repeat. Every text that is not ours is escaped here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from .facts import Fact
+from .pictures import Picture
+from .tags import Tags
+from .waveform import HEIGHT
+
+
+def escape(text: str) -> str:
+    """Make any text safe inside an element or a quoted attribute."""
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return html.escape(shown, quote=True)
+
+
+def cover(tags: Tags) -> str:
+    """Return the picture that came with the recording, if any."""
+    return f'<img src="{escape(tags.cover)}" alt="Cover">' if tags.cover else ""
+
+
+def definitions(facts: Iterable[Fact]) -> str:
+    """Return the rows of a list of facts."""
+    return "\n".join(
+        f"<div><dt>{escape(fact.name)}</dt><dd>{_value(fact)}</dd></div>" for fact in facts
+    )
+
+
+def _value(fact: Fact) -> str:
+    if fact.is_code:
+        return " ".join(f"<code>{escape(part)}</code>" for part in fact.values)
+    return escape(", ".join(fact.values))
+
+
+def stem_row(number: int, name: str, path: Path, picture: Picture) -> str:
+    """Return the row of one stem: its switches, its volume and its pictures."""
+    shown = escape(name)
+    key = f" ({number + 1})" if number < 9 else ""
+    width = picture.columns - 1 or 1
+    return f"""<li class="stem">
+<div class="controls">
+<div class="name"><h2>{shown}</h2>\
+<a href="{escape(quote(path.name))}" download>{escape(path.suffix.lstrip(".") or "file")}</a></div>
+<div class="switches" role="group" aria-label="{shown}">
+<button type="button" class="solo" aria-pressed="false" aria-label="Solo {shown}" \
+title="Hear only this{key}; with Shift add it">Solo</button>
+<button type="button" class="mute" aria-pressed="false" aria-label="Mute {shown}" \
+title="Silence this">Mute</button>
+</div>
+<label class="volume"><span>Volume</span>\
+<input type="range" min="0" max="100" value="100" aria-label="Volume of {shown}">\
+<output aria-hidden="true">100 %</output></label>
+</div>
+<div class="lane">
+<svg viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" \
+aria-label="Waveform of {shown}"><path class="peaks" d="{picture.peaks}"/>\
+<path d="{picture.loudness}"/></svg>
+<picture><source media="(prefers-color-scheme: dark)" srcset="{picture.dark}">\
+<img src="{picture.light}" alt="Spectrogram of {shown}" draggable="false"></picture>
+<span class="head"></span>
+</div>
+</li>"""
