@@ -1,0 +1,152 @@
+"""The example plugin of docs/examples: built, installed by pip elsewhere, listed and run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "unmix-hpss"
+
+
+def run(*command: str | Path, **how) -> str:
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=120, **how
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The python of a fresh environment with the example plugin installed in it."""
+    pytest.importorskip("pip")
+    pytest.importorskip("hatchling", reason="the example is built with hatchling")
+    pytest.importorskip("scipy", reason="the example needs scipy")
+    folder = tmp_path_factory.mktemp("stranger")
+    venv.create(folder / "venv", with_pip=False)
+    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
+    # What is installed here counts as installed there: torch takes minutes to install.
+    there = [path for path in sys.path if Path(path).is_dir() and not path.endswith("tests")]
+    (packages / "outer.pth").write_text("\n".join(there))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    offline = ["--no-deps", "--no-index"]
+    run(*pip, "wheel", "--no-build-isolation", *offline, "-w", folder, EXAMPLE)
+    (wheel,) = folder.glob("*.whl")
+    python = folder / "venv" / "bin" / "python"
+    run(*pip, "--python", python, "install", *offline, wheel)
+    return python
+
+
+def test_it_is_listed_with_its_options(environment):
+    code = "from unmixcli.cli.models import app; app()"
+    models = json.loads(run(environment, "-c", code, "list", "--json"))["models"]
+    hpss = next(model for model in models if model["name"] == "hpss")
+    assert hpss["targets"] == ["harmonic", "percussive"] and hpss["here"] == "-"
+    info = json.loads(run(environment, "-c", code, "info", "hpss", "--json"))
+    assert [option["name"] for option in info["options"]] == ["kernel", "power"]
+
+
+@dataclass
+class Array:
+    """A mixture in memory, read in blocks of an awkward length."""
+
+    data: np.ndarray
+    step: int
+    sample_rate: int = 44100
+
+    @property
+    def channels(self) -> int:
+        return len(self.data)
+
+    @property
+    def length(self) -> int:
+        return self.data.shape[1]
+
+    def blocks(self):
+        for start in range(0, self.length, self.step):
+            yield self.data[:, start : start + self.step]
+
+
+@pytest.fixture(scope="module")
+def hpss():
+    pytest.importorskip("scipy")
+    sys.path.insert(0, str(EXAMPLE))
+    try:
+        import unmix_hpss
+    finally:
+        sys.path.remove(str(EXAMPLE))
+    return unmix_hpss
+
+
+def separated(hpss, mixture, targets=("harmonic", "percussive"), **options):
+    from unmixcli.config import SeparationConfig
+
+    config = SeparationConfig(model="hpss", **options)
+    model = hpss.plugin.load(None, {}, targets, "cpu")
+    blocks = list(model.separate(mixture, config, lambda stage, fraction: None))
+    return np.concatenate(blocks, axis=-1)
+
+
+@pytest.fixture(scope="module")
+def music() -> np.ndarray:
+    """Five seconds of a steady chord on the left and right, with clicks twice a second."""
+    time = np.arange(5 * 44100) / 44100
+    tone = sum(np.sin(2 * np.pi * f * time) for f in (220, 277, 330)) * 0.1
+    clicks = np.zeros_like(time)
+    clicks[::22050] = 1.0
+    return np.stack([tone + clicks, 0.5 * tone - clicks]).astype(np.float32)
+
+
+def test_streamed_equals_whole(hpss, music):
+    """The authors' method on the whole spectrogram at once, by scipy's own STFT."""
+    from scipy.ndimage import median_filter
+    from scipy.signal import ShortTimeFFT
+
+    whole = ShortTimeFFT(hpss.WINDOW.astype(float), hpss.HOP, fs=44100)
+    length = music.shape[1]
+    spectrum = whole.stft(music, p0=-1, p1=length // hpss.HOP + 3)
+    magnitude = np.abs(spectrum)
+    harmonic = median_filter(magnitude, (1, 1, 17)) ** 2
+    percussive = median_filter(magnitude, (1, 17, 1)) ** 2
+    mask = harmonic / (harmonic + percussive + 1e-20)
+    expected = whole.istft(spectrum * mask, k1=length)
+    stems = separated(hpss, Array(music, 10_007))
+    inner = slice(8192, length - 8192)  # the two have different frames around the ends
+    assert np.abs(stems[0][:, inner] - expected[:, inner]).max() < 1e-3
+
+
+@pytest.mark.parametrize("step", [1_000, 44_100, 1_000_000])
+def test_the_size_of_the_blocks_does_not_matter(hpss, music, step):
+    reference = separated(hpss, Array(music, 10_007))
+    assert np.abs(separated(hpss, Array(music, step)) - reference).max() < 1e-6
+
+
+def test_stems_add_up_to_the_mixture(hpss, music):
+    stems = separated(hpss, Array(music, 10_007))
+    assert stems.shape == (2, *music.shape)
+    assert np.abs(stems.sum(axis=0) - music).max() < 1e-5
+    one = separated(hpss, Array(music, 10_007), ("percussive",), residual=True)
+    assert np.abs(one - stems[::-1]).max() < 1e-5
+
+
+def test_clicks_go_one_way_and_tones_the_other(hpss, music):
+    harmonic, percussive = separated(hpss, Array(music, 10_007))
+    click = 44100
+    assert np.abs(percussive[0, click]) > 5 * np.abs(harmonic[0, click])
+    between = slice(click + 8000, click + 14000)
+    assert np.std(harmonic[0, between]) > 20 * np.std(percussive[0, between])
+
+
+@pytest.mark.parametrize("length", [1, 1023, 1024, 4097])
+def test_any_length(hpss, length):
+    music = np.random.default_rng(0).standard_normal((1, length)).astype(np.float32)
+    stems = separated(hpss, Array(music, 100))
+    assert stems.shape == (2, 1, length)
+    assert np.abs(stems.sum(axis=0) - music).max() < 1e-5
