@@ -1,0 +1,186 @@
+"""Open-Unmix checkpoints: reading them safely and saying what they hold.
+
+References
+----------
+F.-R. Stöter, S. Uhlich, A. Liutkus and Y. Mitsufuji, "Open-Unmix: a reference
+implementation for music source separation", JOSS 4(41), 2019.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ...errors import ModelError
+
+UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
+"""What the published files hold besides the network."""
+
+_BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
+_LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state dict that is certain to be an Open-Unmix network, and its sizes.
+
+    The estimate of a network is a gain for each of its heads, channels and
+    output bins. Published networks have one head; a joint network has one for
+    every target that it estimates.
+    """
+
+    path: Path
+    state: Mapping[str, torch.Tensor]
+    bins: int
+    """Bins that are read, from the lowest."""
+    output_bins: int
+    channels: int
+    hidden: int
+    layers: int
+    bidirectional: bool
+    heads: int
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a ``.pth`` or ``.safetensors`` file and check it key by key.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Checkpoint
+        All tensors float32 on the CPU.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, would have to run code, or is not exactly
+        an Open-Unmix network.
+    """
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    layers = 1 + max(
+        (int(found[1]) for key in state if (found := re.match(r"lstm\.weight_ih_l(\d+)", key))),
+        default=-1,
+    )
+    bidirectional = "lstm.weight_ih_l0_reverse" in state
+    _check_keys(path, state, layers, bidirectional)
+    return _measure(path, state, layers, bidirectional)
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read as a safetensors file: {error}.") from None
+
+
+def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist.") from None
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+            raise ModelError(
+                f"{path} was refused: to read it, Python would have to run code from inside the "
+                "file, which weights never need. Save the plain state_dict of the network instead."
+            ) from None
+        raise ModelError(f"{path} is not a PyTorch checkpoint.") from None
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {reason}") from None
+    if not isinstance(loaded, Mapping):
+        raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict.")
+    if "state_dict" in loaded and "optimizer" in loaded:
+        raise ModelError(
+            f"{path} is a training snapshot; use the .pth file that was saved beside it."
+        )
+    state = {str(key): value for key, value in loaded.items() if key not in UNUSED_KEYS}
+    strangers = sorted(key for key, value in state.items() if not isinstance(value, torch.Tensor))
+    if strangers:
+        raise ModelError(f"{path} is not a network's state_dict: {_some(strangers)} is no tensor.")
+    return {key: value.float() for key, value in state.items()}
+
+
+def _check_keys(
+    path: Path, state: Mapping[str, torch.Tensor], layers: int, bidirectional: bool
+) -> None:
+    directions = ("", "_reverse") if bidirectional else ("",)
+    expected = {"input_mean", "input_scale", "output_mean", "output_scale"}
+    expected |= {f"fc{n}.weight" for n in (1, 2, 3)}
+    expected |= {f"bn{n}.{part}" for n in (1, 2, 3) for part in _BATCH_NORM}
+    expected |= {
+        f"lstm.{part}_l{layer}{direction}"
+        for part in _LSTM_PARTS
+        for layer in range(max(layers, 1))
+        for direction in directions
+    }
+    counters = {f"bn{n}.num_batches_tracked" for n in (1, 2, 3)}
+    missing = sorted(expected - state.keys())
+    foreign = sorted(state.keys() - expected - counters)
+    if missing or foreign:
+        parts = []
+        if missing:
+            parts.append(f"it lacks {_some(missing)}")
+        if foreign:
+            parts.append(f"it has {_some(foreign)}, which do not belong there")
+        raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}.")
+
+
+def _some(keys: list[str]) -> str:
+    shown = ", ".join(keys[:3])
+    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
+
+
+def _measure(
+    path: Path, state: Mapping[str, torch.Tensor], layers: int, bidirectional: bool
+) -> Checkpoint:
+    """Read the sizes off the tensors and check that every tensor fits them."""
+    bins = state["input_mean"].numel()
+    output_bins = state["output_mean"].shape[-1] if state["output_mean"].dim() else 0
+    heads = state["output_mean"].numel() // max(output_bins, 1)
+    rows = state["fc1.weight"].shape
+    hidden = rows[0] if len(rows) == 2 else 0
+    channels = rows[1] // bins if len(rows) == 2 and bins else 0
+    width = hidden // 2 if bidirectional else hidden
+    outputs = heads * channels * output_bins
+    shapes: dict[str, tuple[int, ...]] = {
+        "input_mean": (bins,),
+        "input_scale": (bins,),
+        "fc1.weight": (hidden, channels * bins),
+        "fc2.weight": (hidden, 2 * hidden),
+        "fc3.weight": (outputs, hidden),
+    }
+    for name in ("output_mean", "output_scale"):
+        shapes[name] = (heads, output_bins) if state[name].dim() == 2 else (output_bins,)
+    for norm, size in (("bn1", hidden), ("bn2", hidden), ("bn3", outputs)):
+        shapes |= {f"{norm}.{part}": (size,) for part in _BATCH_NORM}
+    for layer in range(layers):
+        for direction in ("", "_reverse") if bidirectional else ("",):
+            shapes |= {
+                f"lstm.weight_ih_l{layer}{direction}": (4 * width, hidden),
+                f"lstm.weight_hh_l{layer}{direction}": (4 * width, width),
+                f"lstm.bias_ih_l{layer}{direction}": (4 * width,),
+                f"lstm.bias_hh_l{layer}{direction}": (4 * width,),
+            }
+    for key, shape in shapes.items():
+        found = tuple(state[key].shape)
+        if found != shape or 0 in shape:
+            raise ModelError(
+                f"{path} is not an Open-Unmix network: {key} has the shape {found}, "
+                f"and the other tensors call for {shape}."
+            )
+    if channels not in (1, 2):
+        raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported.")
+    return Checkpoint(
+        path, state, bins, output_bins, channels, hidden, layers, bidirectional, heads
+    )

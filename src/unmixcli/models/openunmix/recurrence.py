@@ -1,0 +1,176 @@
+"""The LSTM layers over a whole track, block by block.
+
+A direction of a layer is one pass over the track that carries the LSTM's state
+from block to block: from the first block to the last, or from the last to the
+first. The two directions of a layer are independent, and so are networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import wait
+from threading import Event
+
+import torch
+from torch import nn
+
+from ..workers import Workers
+from .network import Network
+from .sequence import Sequence, SequenceStore
+
+BLOCK_FRAMES = 1024
+"""Frames that an LSTM is given at a time: enough that starting it costs nothing."""
+
+_POLL_SECONDS = 0.1
+
+
+class Recurrence:
+    """Runs the LSTM layers, and the layer after them, over the sequences of a track.
+
+    Parameters
+    ----------
+    networks : list of Network
+    workers : Workers
+    device : torch.device
+    frames : int
+        Frames of the track.
+    """
+
+    def __init__(
+        self, networks: list[Network], workers: Workers, device: torch.device, frames: int
+    ) -> None:
+        self._networks = networks
+        self._workers = workers
+        self._device = device
+        self._starts = range(0, frames, BLOCK_FRAMES)
+        self._frames = frames
+        self._stop = Event()
+        self._blocks_done = 0
+        directions = len(networks[0].layers[0])
+        self._side_by_side = min(len(networks), max(1, workers.count // directions))
+
+    @property
+    def widths(self) -> int:
+        """Numbers a frame that all sequences need together, the networks' own included."""
+        hidden = [network.hidden for network in self._networks]
+        return sum(hidden) + 2 * self._side_by_side * sum(set(hidden))
+
+    def run(
+        self, sequences: list[Sequence], store: SequenceStore, progress: Callable[[float], None]
+    ) -> None:
+        """Replace each network's sequence by what its output layer reads.
+
+        Parameters
+        ----------
+        sequences : list of Sequence
+            For each network the output of its input layer; overwritten.
+        store : SequenceStore
+        progress : callable
+            Called with the fraction done.
+        """
+        scratch = _Scratch(store)
+        for first in range(0, len(self._networks), self._side_by_side):
+            group = list(
+                enumerate(
+                    zip(
+                        self._networks[first : first + self._side_by_side],
+                        sequences[first : first + self._side_by_side],
+                        strict=True,
+                    )
+                )
+            )
+            for layer in range(max(len(network.layers) for _, (network, _) in group)):
+                self._run_all(
+                    (
+                        (self._pass, lstm, self._inputs(network, own, scratch, slot, layer),
+                         scratch.halves(network, slot, layer)[backwards], bool(backwards))
+                        for slot, (network, own) in group
+                        if layer < len(network.layers)
+                        for backwards, lstm in enumerate(network.layers[layer])
+                    ),
+                    progress,
+                )
+            for slot, (network, own) in group:
+                last = scratch.halves(network, slot, len(network.layers) - 1)
+                self._merge(network, own, last)
+
+    def _inputs(
+        self, network: Network, own: Sequence, scratch: _Scratch, slot: int, layer: int
+    ) -> list[Sequence]:
+        return [own] if layer == 0 else scratch.halves(network, slot, layer - 1)
+
+    def _run_all(
+        self, tasks: Iterable[tuple[object, ...]], progress: Callable[[float], None]
+    ) -> None:
+        """Run passes side by side, reporting from this thread."""
+        total = len(self._starts) * sum(
+            len(layer) for network in self._networks for layer in network.layers
+        )
+        futures = [self._workers.submit(*task) for task in tasks]  # type: ignore[arg-type]
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, _POLL_SECONDS)
+                for future in done:
+                    future.result()
+                progress(self._blocks_done / total)
+        finally:
+            self._stop.set()
+            wait(futures)
+            self._stop.clear()
+
+    def _pass(
+        self, lstm: nn.LSTM, inputs: list[Sequence], output: Sequence, backwards: bool
+    ) -> None:
+        """Run one direction of one layer over the track."""
+        state: tuple[torch.Tensor, torch.Tensor] | None = None
+        for first in reversed(self._starts) if backwards else self._starts:
+            if self._stop.is_set():
+                return
+            rows = _read(inputs, first, self._end(first)).to(self._device)
+            if backwards:
+                rows = rows.flip(0)
+            rows, state = lstm(rows.unsqueeze(1), state)
+            rows = rows.squeeze(1)
+            output.write(first, (rows.flip(0) if backwards else rows).cpu())
+            self._blocks_done += 1
+
+    def _merge(self, network: Network, own: Sequence, last: list[Sequence]) -> None:
+        """Join the input layer's output with the LSTM's, in the place of the former."""
+
+        size = self._workers.block_size(self._frames, BLOCK_FRAMES)
+
+        def merge(first: int) -> None:
+            end = min(first + size, self._frames)
+            rows = network.skip(own.read(first, end).to(self._device))
+            rows.addmm_(_read(last, first, end).to(self._device), network.merge)
+            own.write(first, rows.relu_().cpu())
+
+        for _ in self._workers.map(merge, ((first,) for first in range(0, self._frames, size))):
+            pass
+
+    def _end(self, first: int) -> int:
+        return min(first + BLOCK_FRAMES, self._frames)
+
+
+class _Scratch:
+    """Sequences between layers, shared by the networks that run one after another."""
+
+    def __init__(self, store: SequenceStore) -> None:
+        self._store = store
+        self._sequences: dict[tuple[int, int, int, int], list[Sequence]] = {}
+
+    def halves(self, network: Network, slot: int, layer: int) -> list[Sequence]:
+        """Return where each direction of a layer writes: two places, taking turns."""
+        directions = len(network.layers[layer])
+        key = (slot, network.hidden, directions, layer % 2)
+        if key not in self._sequences:
+            self._sequences[key] = [
+                self._store.add(network.hidden // directions) for _ in range(directions)
+            ]
+        return self._sequences[key]
+
+
+def _read(sequences: list[Sequence], first: int, end: int) -> torch.Tensor:
+    parts = [sequence.read(first, end) for sequence in sequences]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, -1)

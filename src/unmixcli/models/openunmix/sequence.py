@@ -1,0 +1,170 @@
+"""Sequences of numbers for every frame of a track: in memory while small, else on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self, cast
+
+import numpy as np
+import torch
+
+from ...errors import SpoolError
+
+MEMORY_LIMIT = 256 * 2**20
+"""Bytes that the sequences of one separation may take in memory."""
+
+_ITEM = 4  # float32
+
+
+class Sequence(Protocol):
+    """Rows of float32, one a frame; readable and writable in blocks from several threads."""
+
+    def read(self, first: int, end: int) -> torch.Tensor:
+        """Return the rows from `first` up to `end`, shape (end - first, width)."""
+        ...
+
+    def write(self, first: int, rows: torch.Tensor) -> None:
+        """Store rows from row `first` on."""
+        ...
+
+
+class _MemorySequence:
+    def __init__(self, frames: int, width: int) -> None:
+        self._rows = torch.empty(frames, width)
+
+    def read(self, first: int, end: int) -> torch.Tensor:
+        return self._rows[first:end]
+
+    def write(self, first: int, rows: torch.Tensor) -> None:
+        self._rows[first : first + rows.shape[0]] = rows
+
+
+class _FileSequence:
+    """Rows in a region of a file.
+
+    Not a memory map: its pages would count as the process' memory.
+    """
+
+    def __init__(self, file: BinaryIO, lock: Lock, offset: int, width: int) -> None:
+        self._file = file
+        self._lock = lock
+        self._offset = offset
+        self._width = width
+
+    def read(self, first: int, end: int) -> torch.Tensor:
+        rows = np.empty((end - first, self._width), np.float32)
+        left = memoryview(rows).cast("B")
+        with self._lock:
+            self._file.seek(self._offset + first * self._width * _ITEM)
+            while left:
+                count = self._file.readinto(left)  # type: ignore[attr-defined]
+                if not count:
+                    raise SpoolError("A temporary file was cut short while it was in use.")
+                left = left[count:]
+        return torch.from_numpy(rows)
+
+    def write(self, first: int, rows: torch.Tensor) -> None:
+        left = memoryview(np.ascontiguousarray(rows.cpu().numpy())).cast("B")
+        try:
+            with self._lock:
+                self._file.seek(self._offset + first * self._width * _ITEM)
+                while left:
+                    left = left[self._file.write(left) :]
+        except OSError as error:
+            raise SpoolError(
+                f"A temporary file cannot be written: {error.strerror}. "
+                "Make room, or choose another folder with --temp-dir."
+            ) from None
+
+
+class SequenceStore:
+    """The sequences of one separation; a context manager that frees them.
+
+    Parameters
+    ----------
+    frames : int
+    widths : int
+        Sum of the widths of all sequences that will exist at a time.
+    directory : Path or None
+        Where the file goes if memory is not to hold them; by default a place
+        for large temporary files.
+    memory_limit : int
+        Bytes up to which memory holds them.
+
+    Raises
+    ------
+    SpoolError
+        If they need a file and the directory cannot take it.
+    """
+
+    def __init__(
+        self,
+        frames: int,
+        widths: int,
+        directory: Path | None = None,
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
+        self._frames = frames
+        self._file: BinaryIO | None = None
+        self._lock = Lock()
+        self._end = 0
+        size = frames * widths * _ITEM
+        if size > memory_limit:
+            self._file = _open(directory or default_directory(), size)
+
+    def add(self, width: int) -> Sequence:
+        """Make a sequence of `width` numbers a frame."""
+        if self._file is None:
+            return _MemorySequence(self._frames, width)
+        offset = self._end
+        self._end += self._frames * width * _ITEM
+        return _FileSequence(self._file, self._lock, offset, width)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def default_directory() -> Path:
+    """Return where large temporary files go: not a file system in memory, if that can be helped.
+
+    ``TMPDIR`` counts where it is set; otherwise ``/var/tmp`` where there is
+    one, since ``/tmp`` is memory on many systems.
+    """
+    large = Path("/var/tmp")
+    if "TMPDIR" not in os.environ and os.access(large, os.W_OK | os.X_OK):
+        return large
+    return Path(tempfile.gettempdir())
+
+
+def _open(directory: Path, size: int) -> BinaryIO:
+    try:
+        free = shutil.disk_usage(directory).free
+        if free < size:
+            raise SpoolError(
+                f"There is no room for temporary files in {directory}: this track needs "
+                f"{size / 1e9:.2f} GB there and {free / 1e9:.2f} GB are free. "
+                "Make room, or choose another folder with --temp-dir."
+            )
+        # Without a name from the start where the system can do that: nothing
+        # is left behind, not even by a kill.
+        return cast(BinaryIO, tempfile.TemporaryFile(prefix="unmix-", dir=directory, buffering=0))
+    except OSError as error:
+        raise SpoolError(
+            f"Temporary files cannot be written to {directory}: {error.strerror}. "
+            "Choose another folder with --temp-dir."
+        ) from None
+

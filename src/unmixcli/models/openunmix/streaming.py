@@ -1,0 +1,154 @@
+"""An Open-Unmix model as a stream: the whole-track result in bounded memory.
+
+The mixture is read twice. The first reading (`_analyse`) leaves a few hundred
+numbers a frame for every network; the LSTM layers (`recurrence`) run over
+those, each direction from its own end; the second reading (`_synthesise`)
+turns them into gains, filters the mixture and transforms back. Frames,
+windows of the EM and overlaps carry across blocks, so no block shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+
+from ...config import SeparationConfig
+from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, magnitude_of, stft
+from ..base import Block, Mixture, Progress
+from ..workers import Workers
+from .filtering import Filter
+from .network import Network
+from .recurrence import Recurrence
+from .sequence import Sequence, SequenceStore
+
+ANALYSIS_FRAMES = 300
+"""Frames of a block of the first reading."""
+SYNTHESIS_FRAMES = 256
+"""Frames of a block of the second reading, unless a window of the EM decides."""
+
+Fraction = Callable[[float], None]
+
+_STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
+"""Stages and their shares of the work."""
+
+
+class OpenUnmix:
+    """One or several networks that together separate a mixture.
+
+    Parameters
+    ----------
+    networks : list of Network
+        Either one with several targets or several with one each; of the same
+        number of channels.
+    ranges : list of (int, int)
+        Ranges of bins that the networks' output layers were built for.
+    framing : Framing
+    sample_rate : int
+        In Hz.
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        networks: list[Network],
+        ranges: list[tuple[int, int]],
+        framing: Framing,
+        sample_rate: int,
+        device: torch.device,
+    ) -> None:
+        self.targets = tuple(target for network in networks for target in network.targets)
+        self.sample_rate = sample_rate
+        self.channels = networks[0].channels if networks[0].channels > 1 else None
+        self._networks = networks
+        self._ranges = ranges
+        self._framing = framing
+        self._device = device
+        self._workers = Workers(device)
+        self._input = _stack_inputs(networks)
+
+    def separate(
+        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+    ) -> Iterator[Block]:
+        """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
+        frames = self._framing.frames(mixture.length)
+        recurrence = Recurrence(self._networks, self._workers, self._device, frames)
+        with SequenceStore(frames, recurrence.widths, config.temp_dir) as store:
+            sequences = [store.add(network.hidden) for network in self._networks]
+            self._analyse(mixture, sequences, _stage(progress, "analysing"))
+            recurrence.run(sequences, store, _stage(progress, "listening"))
+            limit = self._workers.block_size(frames, SYNTHESIS_FRAMES)
+            filtering = Filter(
+                self._networks, self._ranges, self._framing, config, sequences, frames, limit
+            )
+            yield from self._synthesise(mixture, filtering, _stage(progress, "separating"))
+
+    def _analyse(self, mixture: Mixture, sequences: list[Sequence], progress: Fraction) -> None:
+        """Run the input layers of all networks over the mixture."""
+        frames = self._framing.frames(mixture.length)
+        sizes = block_sizes(frames, self._workers.block_size(frames, ANALYSIS_FRAMES))
+        stretches = frame_blocks(mixture.blocks(), self._framing, sizes)
+        for end in self._workers.map(partial(self._read_in, sequences), stretches):
+            progress(end / frames)
+
+    def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> int:
+        """Store what the input layers make of a block; return the frame after it."""
+        spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
+        weights, bias = self._input
+        magnitude = magnitude_of(spectrum[..., : weights.shape[1]])
+        if weights.shape[0] == 1:
+            magnitude = magnitude.mean(0, keepdim=True)
+        rows = torch.addmm(bias, magnitude[0], weights[0])
+        if weights.shape[0] == 2:
+            rows.addmm_(magnitude[1], weights[1])
+        sizes = [network.hidden for network in self._networks]
+        for sequence, own in zip(sequences, rows.tanh_().cpu().split(sizes, -1), strict=True):
+            sequence.write(first, own)
+        return first + rows.shape[0]
+
+    def _synthesise(
+        self, mixture: Mixture, filtering: Filter, progress: Fraction
+    ) -> Iterator[Block]:
+        """Filter the mixture with what the networks say, and transform back."""
+        frames = self._framing.frames(mixture.length)
+        readings = filtering.readings + 1
+
+        def stretches() -> Iterator[tuple[int, Audio]]:
+            return frame_blocks(mixture.blocks(), self._framing, filtering.block_sizes)
+
+        for reading in range(filtering.readings):
+            measurements = self._workers.map(filtering.measure, stretches())
+            for first in filtering.settle(measurements):
+                progress((reading + first / frames) / readings)
+        joined = OverlapAdd(self._framing, mixture.length)
+        for first, segment in self._workers.map(filtering.separate, stretches()):
+            yield joined.push(segment)
+            progress((filtering.readings + first / frames) / readings)
+        progress(1.0)
+
+
+def _stage(report: Progress, stage: str) -> Fraction:
+    """Report the progress of one stage as progress of the whole."""
+    names = list(_STAGES)
+    before = sum(_STAGES[name] for name in names[: names.index(stage)])
+    return lambda fraction: report(stage, before + _STAGES[stage] * fraction)
+
+
+def _stack_inputs(networks: list[Network]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Join the input layers of all networks into one product.
+
+    Returns
+    -------
+    weights : Tensor, shape (channels, bins, sum of hidden sizes)
+        Zero where a network does not read a bin that another one does.
+    bias : Tensor, shape (sum of hidden sizes,)
+    """
+    channels = networks[0].channels
+    bins = max(network.bins for network in networks)
+    columns = []
+    for network in networks:
+        weight = network.input.weight.view(channels, network.bins, network.hidden)
+        columns.append(torch.nn.functional.pad(weight, (0, 0, 0, bins - network.bins)))
+    bias = torch.cat([network.input.bias for network in networks])
+    return torch.cat(columns, -1).contiguous(), bias
