@@ -1,8 +1,12 @@
-"""The example plugin of docs/examples: built, installed by pip elsewhere, listed and run."""
+"""Plugins by a stranger: the example of docs/examples, and the one that docs/plugins.md writes.
+
+Both are built, installed by pip into a fresh environment, listed and run there.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import venv
@@ -12,22 +16,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "unmix-hpss"
+DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLE = DOCS / "examples" / "unmix-hpss"
+UNMIX = "from unmixcli.cli.models import app; app()"
 
 
 def run(*command: str | Path, **how) -> str:
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=120, **how
-    )
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120, **how)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The python of a fresh environment with the example plugin installed in it."""
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a reader of docs/plugins.md has after the first section."""
+    text = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("page")
+    for name, language in (("pyproject.toml", "toml"), ("unmix_centre.py", "python")):
+        block = re.search(rf"`{name}`:\n\n```{language}\n(.*?)```", text, re.DOTALL)
+        assert block is not None
+        (folder / name).write_text(block[1], encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory, page: Path) -> Path:
+    """The python of a fresh environment with both plugins installed in it."""
     pytest.importorskip("pip")
-    pytest.importorskip("hatchling", reason="the example is built with hatchling")
+    pytest.importorskip("hatchling", reason="the plugins are built with hatchling")
     pytest.importorskip("scipy", reason="the example needs scipy")
     folder = tmp_path_factory.mktemp("stranger")
     venv.create(folder / "venv", with_pip=False)
@@ -37,20 +53,55 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "outer.pth").write_text("\n".join(there))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     offline = ["--no-deps", "--no-index"]
-    run(*pip, "wheel", "--no-build-isolation", *offline, "-w", folder, EXAMPLE)
-    (wheel,) = folder.glob("*.whl")
+    run(*pip, "wheel", "--no-build-isolation", *offline, "-w", folder, EXAMPLE, page)
     python = folder / "venv" / "bin" / "python"
-    run(*pip, "--python", python, "install", *offline, wheel)
+    run(*pip, "--python", python, "install", *offline, *folder.glob("*.whl"))
     return python
 
 
-def test_it_is_listed_with_its_options(environment):
-    code = "from unmixcli.cli.models import app; app()"
-    models = json.loads(run(environment, "-c", code, "list", "--json"))["models"]
-    hpss = next(model for model in models if model["name"] == "hpss")
-    assert hpss["targets"] == ["harmonic", "percussive"] and hpss["here"] == "-"
-    info = json.loads(run(environment, "-c", code, "info", "hpss", "--json"))
-    assert [option["name"] for option in info["options"]] == ["kernel", "power"]
+@pytest.mark.parametrize(
+    ("name", "targets", "options"),
+    [
+        ("hpss", ["harmonic", "percussive"], ["kernel", "power"]),
+        ("centre", ["centre", "sides"], ["balance"]),
+    ],
+)
+def test_it_is_listed_with_its_options(environment, name, targets, options):
+    found = json.loads(run(environment, "-c", UNMIX, "list", "--json"))
+    assert found["left_out"] == []
+    model = next(model for model in found["models"] if model["name"] == name)
+    assert model["targets"] == targets and model["here"] == "-" and not model["shipped"]
+    info = json.loads(run(environment, "-c", UNMIX, "info", name, "--json"))
+    assert [option["name"] for option in info["options"]] == options
+
+
+RUN = """
+import sys
+import numpy as np
+from unmixcli.config import SeparationConfig
+from unmixcli.registry import Registry
+
+class Noise:
+    sample_rate, channels, length = 44100, 2, 100_000
+    data = np.random.default_rng(0).standard_normal((2, 100_000)).astype(np.float32)
+
+    def blocks(self):
+        for start in range(0, self.length, 30_000):
+            yield self.data[:, start : start + 30_000]
+
+config = SeparationConfig(model=sys.argv[1], targets=sys.argv[2:], residual=True)
+card, model = Registry().load_model(config.model, config.targets)
+blocks = list(model.separate(Noise(), config, lambda stage, fraction: None))
+stems = np.concatenate(blocks, axis=-1)
+print(stems.shape, stems.dtype, np.abs(stems.sum(axis=0) - Noise.data).max() < 1e-5)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "stems"), [("hpss", 3), ("centre", 3), ("hpss harmonic", 2), ("centre sides", 2)]
+)
+def test_it_runs_there(environment, model, stems):
+    assert run(environment, "-c", RUN, *model.split()) == f"({stems}, 2, 100000) float32 True\n"
 
 
 @dataclass

@@ -104,6 +104,7 @@ class Broken:
         (Toy((card("x", "else"),)), "its card x says that it is of the plugin else"),
         (Toy((card("x"), card("X"))), "it has two models of the name X"),
         (Toy(("x",)), "AttributeError"),
+        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options are no pydantic model"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):

@@ -62,7 +62,11 @@ LASTING = {
     "404": (web.status(404), "the server answers 404 Not Found", 1),
     "403": (web.status(403), "the server answers 403 Forbidden", 1),
     "500": (web.status(500), "the server answers 500 Internal Server Error", 3),
-    "429 for an hour": (web.status(429, Retry_After="3600"), "429 Too Many Requests", 1),
+    "429 for an hour": (
+        web.status(429, Retry_After="3600"),
+        "429 Too Many Requests, to be asked again in 3600 s",
+        1,
+    ),
     "a hang before the headers": (web.hang, "the server went silent", 3),
     "a connection cut": (web.cut(0), "the connection was cut", 3),
     "a wrong length": (
@@ -200,9 +204,10 @@ def test_a_partial_file_that_is_longer_than_the_file(server, store):
     assert [request.status for request in server.requests] == [416, 200]
 
 
-def test_a_whole_partial_file_needs_no_request(server, store):
+@pytest.mark.parametrize("known", ["sha256", "prefix"])
+def test_a_whole_partial_file_needs_no_request(server, store, known):
     """As after a power cut between the last byte and the renaming."""
-    card = tiny(server)
+    card = tiny(server, known=known)
     place = store.place(card, card.weights[0])
     place.folder.mkdir(parents=True)
     place.part.write_bytes(DATA)
@@ -246,7 +251,8 @@ def test_retry_after_is_obeyed(server, store):
     events = Events()
     ensure(store, card, report=events)
     assert events.notes == [
-        "tiny.pth: the server answers 429 Too Many Requests; trying again in 1 s"
+        "tiny.pth: the server answers 429 Too Many Requests, to be asked again in 1 s; "
+        "trying again in 1 s"
     ]
 
 
@@ -272,6 +278,14 @@ def test_a_proxy_of_a_kind_that_is_not_known(store, monkeypatch, proxy):
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ModelError, match=r"proxy settings"):
         ensure(store, card_for({"tiny.pth": DATA}, "https://host.invalid"))
+
+
+def test_certificates_that_are_not_there(server, store, monkeypatch, tmp_path):
+    (tmp_path / "bad.pem").write_text("no certificate")
+    for name in ("none.pem", "bad.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(ModelError, match=r"SSL_CERT_FILE"):
+            ensure(store, tiny(server))
 
 
 def test_a_proxy_that_refuses(server, store, monkeypatch):

@@ -112,8 +112,11 @@ class Weights(BaseModel):
             spec = importlib.util.find_spec(package)
         except (ImportError, ValueError):
             spec = None
-        folders = list((spec and spec.submodule_search_locations) or ())
-        return Path(folders[0] if folders else package, *PurePosixPath(file).parts)
+        inside = PurePosixPath(file).parts
+        folders = (spec and spec.submodule_search_locations) or [package]
+        paths = [Path(folder, *inside) for folder in folders]
+        # A package may be spread over several folders.
+        return next((path for path in paths if path.is_file()), paths[0])
 
 
 class ModelCard(BaseModel):

@@ -220,7 +220,7 @@ class Registry:
                 raise ModelError("another plugin has this name already")
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
-            _check_cards(entry.name, cards)
+            _check(entry.name, plugin, cards)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also a SystemExit at import is no reason to end
@@ -288,10 +288,13 @@ class Registry:
         return ""
 
 
-def _check_cards(plugin: str, cards: Sequence[ModelCard]) -> None:
+def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
+    options = getattr(plugin, "options", None)
+    if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ModelError("its options are no pydantic model")
     names: set[str] = set()
     for card in cards:
-        if card.plugin != plugin:
+        if card.plugin != name:
             raise ModelError(f"its card {card.name} says that it is of the plugin {card.plugin}")
         if card.name.casefold() in names:
             raise ModelError(f"it has two models of the name {card.name}")

@@ -193,7 +193,7 @@ def _size(size: int | None, exact: bool) -> str:
 
 
 def _short(digest: str) -> str:
-    return digest if len(digest) < 25 else f"{digest[:23]}…"
+    return digest if len(digest) < 25 else f"{digest[:23]}..."
 
 
 def _pairs(words: list[str]) -> str:

@@ -75,7 +75,7 @@ class Expected:
             ("SHA-256", self.sha256_prefix, found.sha256),
         ]:
             if wanted is not None and not (has or "").startswith(wanted):
-                return f"has the {name} {(has or '')[:16]}… where {wanted[:16]}… is right"
+                return f"has the {name} {(has or '')[:16]}... where {wanted[:16]}... is right"
         return None
 
 

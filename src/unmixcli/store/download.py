@@ -44,6 +44,10 @@ def open_client(policy: Policy) -> httpx.Client:
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # A SOCKS proxy without the package for it, or no address at all.
         raise ModelError(f"the environment's proxy settings are of no use: {error}") from None
+    except OSError as error:
+        raise ModelError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name are of no use: {error}"
+        ) from None
 
 
 class _StartOver(Exception):
@@ -160,9 +164,9 @@ class Download:
 
     def _transfer(self, url: str, start: int) -> tuple[Hasher, bool]:
         """Get the bytes from ``start`` on; tell whether the server agreed to start there."""
-        if start and start == self.expected.size:
-            with self._storing():
-                return self._hash_part(start), True
+        found = self._hash_part(start)
+        if start and self.expected.mismatch(found) is None:
+            return found, True  # all came before, and only the renaming did not happen
         headers = self._range(url, start) if start else {}
         try:
             with self._get(url, headers) as response:
@@ -171,8 +175,8 @@ class Download:
                 check_response(response)
                 total = self._total(response, start)
                 resumed = response.status_code == 206
-                found = self._hash_part(start) if resumed else self.expected.hasher()
                 if not resumed:
+                    found = self.expected.hasher()
                     self._begin(url, response)
                 self._receive(response, found, total)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -246,10 +250,10 @@ class Download:
 
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
-        with self._storing(), self.part.open("r+b") as file:
-            file.truncate(size)
-            while data := file.read(CHUNK):
-                found.update(data)
+        if size:
+            with self._storing(), self.part.open("rb") as file:
+                while data := file.read(CHUNK):
+                    found.update(data)
         return found
 
     @contextmanager

@@ -82,11 +82,10 @@ def check_response(response: httpx.Response) -> None:
     """Raise `Fault` unless the response brings a file, or a part of one."""
     status = response.status_code
     if status not in (200, 206):
-        raise Fault(
-            f"the server answers {status} {response.reason_phrase}".rstrip(),
-            retry=status in _PASSING,
-            wait=_retry_after(response.headers.get("Retry-After", "")),
-        )
+        wait = _retry_after(response.headers.get("Retry-After", ""))
+        reason = f"the server answers {status} {response.reason_phrase}".rstrip()
+        reason += f", to be asked again in {wait:.0f} s" if wait else ""
+        raise Fault(reason, retry=status in _PASSING, wait=wait)
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Hotels and offices answer any request with the page where one logs in.
         raise Fault("a web page came instead of the file (does this network want a log-in?)")
