@@ -79,6 +79,8 @@ def test_two_plugins_with_a_model_of_one_name():
         ("tow", "did you mean two?"),
         ("ours:on", "did you mean ours:one?"),
         ("quite else", "see `unmix models list`"),
+        ("x" * 5000, "there is no model"),
+        ("~nobody-of-that-name", "there is no model"),
         ("./one", "there is no folder ./one"),
         ("no/such", "there is no folder no/such"),
     ],
@@ -260,7 +262,7 @@ def test_options_that_fit():
 def test_weights_are_fetched_on_the_way(server, store):
     server.files["/tiny.pth"] = DATA
     known = registry(entry(Toy((card_for({"tiny.pth": DATA}, server.address),))), store=store)
-    with pytest.raises(ModelError, match=r"the network is not to be used"):
+    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids fetching it"):
         known.load_model("tiny", offline=True)
     events = Events()
     _, loaded = known.load_model("tiny", progress=events)

@@ -256,6 +256,25 @@ def test_retry_after_is_obeyed(server, store):
     ]
 
 
+def test_a_mirror_that_wants_a_rest_gets_it(server, store):
+    """While the other one is tried again and again."""
+    server.script = {
+        "/a/tiny.pth": [web.status(503, Retry_After="3")],
+        "/b/tiny.pth": [web.status(500)] * 9,
+    }
+    card = card_for({"tiny.pth": DATA}, server.url("/a"), server.url("/b"))
+    with pytest.raises(FetchError):
+        ensure(store, card)
+    assert [request.path[1] for request in server.requests] == ["a", "b", "b", "b"]
+
+
+def test_an_empty_answer_is_no_file(server, store):
+    card = card_for({"tiny.pth": DATA}, server.address, known="nothing")
+    server.script[FILE] = [web.other(b"")] * 2
+    with pytest.raises(FetchError, match=r"what it sends is empty"):
+        ensure(store, card)
+
+
 def test_a_password_in_an_address_is_not_shown(server, store):
     secret = server.address.replace("//", "//me:secret@")
     server.script[FILE] = [web.status(404)]

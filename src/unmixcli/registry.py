@@ -149,11 +149,10 @@ class Registry:
             raise ModelError(
                 f"several plugins have a model {model!r}: say {' or '.join(map(_full, found))}"
             )
-        folder = Path(model).expanduser()
-        separators = [sep for sep in (os.sep, os.altsep) if sep]
-        if folder.is_dir():
+        folder = paths.expand(model)
+        if _is_folder(folder):
             return self._resolve_folder(folder)
-        if any(sep in model for sep in separators):
+        if any(separator in model for separator in (os.sep, os.altsep) if separator):
             raise ModelError(f"there is no folder {model} with a model")
         raise ModelError(self._unknown(model))
 
@@ -299,6 +298,13 @@ def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
         if card.name.casefold() in names:
             raise ModelError(f"it has two models of the name {card.name}")
         names.add(card.name.casefold())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _is_ours(entry: metadata.EntryPoint) -> bool:

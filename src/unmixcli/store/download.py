@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ import httpx
 
 from ..catalogue import is_loopback
 from ..errors import ModelError
-from .digest import CHUNK, Expected, Hasher
+from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
 from .files import Cancelled, no_room, storage_error, write_small
 from .policy import Policy
@@ -106,11 +107,12 @@ class Download:
             If the work was called off.
         """
         alive = list(self.urls)
+        ready = dict.fromkeys(alive, 0.0)  # when each may be asked again
         lap = 0
         while True:
             before = self.furthest
-            for url in self.urls:
-                if url not in alive:
+            for url in list(alive):
+                if ready[url] > time.monotonic():
                     continue
                 try:
                     return self._attempt(url)
@@ -118,6 +120,7 @@ class Download:
                     # Wrong content twice is no accident of the transfer.
                     hopeless = fault.content and url in self.faults and self.faults[url].content
                     self.faults[url] = fault
+                    ready[url] = time.monotonic() + fault.wait
                     if hopeless or not fault.retry or fault.wait > self.policy.longest_wait:
                         alive.remove(url)
             lap = 0 if self.furthest > before + CHUNK else lap + 1
@@ -125,7 +128,7 @@ class Download:
                 return None
             pause = max(
                 self.policy.backoff * 2 ** max(lap - 1, 0),
-                min(self.faults[url].wait for url in alive),
+                min(ready[url] for url in alive) - time.monotonic(),
             )
             self.tell(f"{self.faults[alive[0]].reason}; trying again in {pause:.0f} s")
             if self.cancelled.wait(pause):
@@ -250,11 +253,8 @@ class Download:
 
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
-        if size:
-            with self._storing(), self.part.open("rb") as file:
-                while data := file.read(CHUNK):
-                    found.update(data)
-        return found
+        with self._storing():
+            return hash_file(self.part, found) if size else found
 
     @contextmanager
     def _get(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
