@@ -80,34 +80,34 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read as a safetensors file: {error}.") from None
+        raise ModelError(f"{path} cannot be read as a safetensors file: {error}") from None
 
 
 def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise ModelError(f"{path} does not exist.") from None
+        raise ModelError(f"{path} does not exist") from None
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
             raise ModelError(
                 f"{path} was refused: to read it, Python would have to run code from inside the "
-                "file, which weights never need. Save the plain state_dict of the network instead."
+                "file, which weights never need; save the plain state_dict of the network instead"
             ) from None
-        raise ModelError(f"{path} is not a PyTorch checkpoint.") from None
+        raise ModelError(f"{path} is not a PyTorch checkpoint") from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {reason}") from None
     if not isinstance(loaded, Mapping):
-        raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict.")
+        raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict")
     if "state_dict" in loaded and "optimizer" in loaded:
         raise ModelError(
-            f"{path} is a training snapshot; use the .pth file that was saved beside it."
+            f"{path} is a training snapshot; use the .pth file that was saved beside it"
         )
     state = {str(key): value for key, value in loaded.items() if key not in UNUSED_KEYS}
     strangers = sorted(key for key, value in state.items() if not isinstance(value, torch.Tensor))
     if strangers:
-        raise ModelError(f"{path} is not a network's state_dict: {_some(strangers)} is no tensor.")
+        raise ModelError(f"{path} is not a network's state_dict: {_some(strangers)} is no tensor")
     return {key: value.float() for key, value in state.items()}
 
 
@@ -133,7 +133,7 @@ def _check_keys(
             parts.append(f"it lacks {_some(missing)}")
         if foreign:
             parts.append(f"it has {_some(foreign)}, which do not belong there")
-        raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}.")
+        raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}")
 
 
 def _some(keys: list[str]) -> str:
@@ -177,10 +177,10 @@ def _measure(
         if found != shape or 0 in shape:
             raise ModelError(
                 f"{path} is not an Open-Unmix network: {key} has the shape {found}, "
-                f"and the other tensors call for {shape}."
+                f"and the other tensors call for {shape}"
             )
     if channels not in (1, 2):
-        raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported.")
+        raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported")
     return Checkpoint(
         path, state, bins, output_bins, channels, hidden, layers, bidirectional, heads
     )

@@ -42,7 +42,7 @@ def load_model(
             _check(card, framing, checkpoint, len(item.targets or card.targets))
             networks.append(build_network(checkpoint, heads, ranges, place))
     if len({network.channels for network in networks}) > 1:
-        raise ModelError(f"The networks of {card.name} do not all have the same channels.")
+        raise ModelError(f"the networks of {card.name} do not all have the same channels")
     networks.sort(key=lambda network: list(targets).index(network.targets[0]))
     return OpenUnmix(networks, ranges, framing, card.sample_rate, place)
 
@@ -66,5 +66,5 @@ def _check(card: ModelCard, framing: Framing, checkpoint: Checkpoint, heads: int
         if said != found:
             raise ModelError(
                 f"{checkpoint.path} has {found} {what}, but {card.name} is described "
-                f"as having {said}."
+                f"as having {said}"
             )

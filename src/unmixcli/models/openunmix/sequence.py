@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self, cast
+from typing import BinaryIO, Protocol, Self
 
 import numpy as np
 import torch
 
 from ...errors import SpoolError
+from ...scratch import open_scratch, scratch_error
 
 MEMORY_LIMIT = 256 * 2**20
 """Bytes that the sequences of one separation may take in memory."""
@@ -64,7 +62,7 @@ class _FileSequence:
             while left:
                 count = self._file.readinto(left)  # type: ignore[attr-defined]
                 if not count:
-                    raise SpoolError("A temporary file was cut short while it was in use.")
+                    raise SpoolError("a temporary file was cut short while it was in use")
                 left = left[count:]
         return torch.from_numpy(rows)
 
@@ -76,10 +74,7 @@ class _FileSequence:
                 while left:
                     left = left[self._file.write(left) :]
         except OSError as error:
-            raise SpoolError(
-                f"A temporary file cannot be written: {error.strerror}. "
-                "Make room, or choose another folder with --temp-dir."
-            ) from None
+            raise scratch_error(error) from None
 
 
 class SequenceStore:
@@ -91,8 +86,7 @@ class SequenceStore:
     widths : int
         Sum of the widths of all sequences that will exist at a time.
     directory : Path or None
-        Where the file goes if memory is not to hold them; by default a place
-        for large temporary files.
+        Where the file goes if memory is not to hold them, see `open_scratch`.
     memory_limit : int
         Bytes up to which memory holds them.
 
@@ -115,7 +109,7 @@ class SequenceStore:
         self._end = 0
         size = frames * widths * _ITEM
         if size > memory_limit:
-            self._file = _open(directory or default_directory(), size)
+            self._file = open_scratch(directory, size)
 
     def add(self, width: int) -> Sequence:
         """Make a sequence of `width` numbers a frame."""
@@ -136,35 +130,3 @@ class SequenceStore:
     ) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def default_directory() -> Path:
-    """Return where large temporary files go: not a file system in memory, if that can be helped.
-
-    ``TMPDIR`` counts where it is set; otherwise ``/var/tmp`` where there is
-    one, since ``/tmp`` is memory on many systems.
-    """
-    large = Path("/var/tmp")
-    if "TMPDIR" not in os.environ and os.access(large, os.W_OK | os.X_OK):
-        return large
-    return Path(tempfile.gettempdir())
-
-
-def _open(directory: Path, size: int) -> BinaryIO:
-    try:
-        free = shutil.disk_usage(directory).free
-        if free < size:
-            raise SpoolError(
-                f"There is no room for temporary files in {directory}: this track needs "
-                f"{size / 1e9:.2f} GB there and {free / 1e9:.2f} GB are free. "
-                "Make room, or choose another folder with --temp-dir."
-            )
-        # Without a name from the start where the system can do that: nothing
-        # is left behind, not even by a kill.
-        return cast(BinaryIO, tempfile.TemporaryFile(prefix="unmix-", dir=directory, buffering=0))
-    except OSError as error:
-        raise SpoolError(
-            f"Temporary files cannot be written to {directory}: {error.strerror}. "
-            "Choose another folder with --temp-dir."
-        ) from None
-

@@ -1,0 +1,203 @@
+"""Recordings: opening any audio file and reading an excerpt of it in blocks.
+
+libsndfile reads most formats; what it cannot open (m4a, aac, wma, the sound of
+a video) is decoded once by the FFmpeg libraries inside PyAV to a temporary file.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ..display import display
+from ..errors import InputError
+
+Audio = NDArray[np.float32]
+
+BLOCK_SAMPLES = 65536
+MAX_CHANNELS = 2
+
+log = logging.getLogger("unmixcli")
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Part of a recording, readable from its start any number of times.
+
+    Attributes
+    ----------
+    path : Path
+        The recording.
+    source : Path, file object
+        What soundfile opens: the recording, or what it was decoded to.
+    sample_rate : int
+        In Hz.
+    channels : int
+        1 or 2.
+    first, length : int
+        First sample and number of samples.
+    """
+
+    path: Path
+    source: Any
+    sample_rate: int
+    channels: int
+    first: int
+    length: int
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.length / self.sample_rate
+
+    def blocks(self) -> Iterator[Audio]:
+        """Read the excerpt.
+
+        Yields
+        ------
+        ndarray, shape (channels, samples), float32
+
+        Raises
+        ------
+        InputError
+            If a sample is not finite, or the file ends before its header says.
+        """
+        name = display(self.path)
+        with _open(self.source, name) as file:
+            _seek(file, self.first, name)
+            done = 0
+            while done < self.length:
+                block = _read(file, min(BLOCK_SAMPLES, self.length - done), name)
+                if not len(block):
+                    end = (self.first + done) / self.sample_rate
+                    raise InputError(
+                        f"{name} is damaged: it should be "
+                        f"{file.frames / self.sample_rate:.2f} s long but ends after "
+                        f"{end:.2f} s; use --duration to separate what is there"
+                    )
+                block = np.ascontiguousarray(block[:, : self.channels].T)
+                check_finite(block, self.first + done, self.sample_rate, name)
+                done += block.shape[-1]
+                yield block
+
+
+def open_excerpt(
+    path: Path, start: float = 0.0, duration: float = -1.0, temp_dir: Path | None = None
+) -> Excerpt:
+    """Open a recording and choose the part of it to read.
+
+    Parameters
+    ----------
+    path : Path
+    start : float
+        In seconds.
+    duration : float
+        In seconds; negative goes to the end.
+    temp_dir : Path, optional
+        Where a temporary file goes if the recording has to be decoded to one.
+
+    Returns
+    -------
+    Excerpt
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it has no sound that can be read, or the
+        excerpt lies beyond its end.
+    """
+    name = display(path)
+    if not path.exists():
+        raise InputError(f"{name} does not exist")
+    if path.is_dir():
+        raise InputError(f"{name} is a folder, not a recording")
+    source: Any = path
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError:
+        from .decoding import decode
+
+        source = decode(path, name, temp_dir)
+        file = _open(source, name)
+    with file:
+        rate, channels, total = file.samplerate, file.channels, file.frames
+    if total <= 0:
+        raise InputError(f"{name} has no samples: there is nothing to separate")
+    if channels > MAX_CHANNELS:
+        log.warning("%s has %d channels; only the first two are used", name, channels)
+    first = math.floor(start * rate + 0.5)
+    if first >= total:
+        raise InputError(
+            f"{name} is {total / rate:.2f} s long, so it cannot be started at {start:g} s"
+        )
+    length = total - first
+    if duration >= 0:
+        length = min(length, math.floor(duration * rate + 0.5))
+    if length == 0:
+        raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
+    return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length)
+
+
+def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
+    """Refuse samples that are not finite, naming the first.
+
+    Parameters
+    ----------
+    block : ndarray, shape (channels, samples)
+    offset : int
+        Position of the block's first sample in the recording.
+    sample_rate : int
+    name : str
+        What to call the recording.
+
+    Raises
+    ------
+    InputError
+    """
+    # One sum finds them all: nothing finite in float32 overflows a float64.
+    if np.isfinite(block.sum(dtype=np.float64)):
+        return
+    channel, sample = min(np.argwhere(~np.isfinite(block)), key=lambda where: where[1])
+    position = offset + int(sample)
+    raise InputError(
+        f"{name} has a sample that is not a number (channel {channel + 1}, "
+        f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"
+    )
+
+
+def _open(source: Any, name: str) -> soundfile.SoundFile:
+    try:
+        if not isinstance(source, Path):
+            source.seek(0)
+        return soundfile.SoundFile(source)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise InputError(f"{name} can no longer be opened: {_reason(error)}") from None
+
+
+def _seek(file: soundfile.SoundFile, position: int, name: str) -> None:
+    if position:
+        try:
+            file.seek(position)
+        except soundfile.LibsndfileError as error:
+            raise InputError(f"{name} is damaged: {_reason(error)}") from None
+
+
+def _read(file: soundfile.SoundFile, count: int, name: str) -> Audio:
+    try:
+        block: Audio = file.read(count, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{name} is damaged: {_reason(error)}") from None
+    return block
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "error_string", None) or str(error)
+    return text.strip().rstrip(".")

@@ -1,0 +1,126 @@
+"""Streams of audio at another rate or in another layout, sample-exact in length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+Audio = NDArray[np.float32]
+
+
+def resample(
+    blocks: Iterable[Audio], rate_in: int, rate_out: int, length: int
+) -> Iterator[Audio]:
+    """Resample a stream.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray, shape (..., samples)
+    rate_in, rate_out : int
+        In Hz.
+    length : int
+        Samples to yield in all: the resampler's last fraction of a sample is
+        cut off or made up with silence.
+
+    Yields
+    ------
+    ndarray, shape (..., samples), float32
+    """
+    if rate_in == rate_out:
+        yield from blocks
+        return
+    stream: soxr.ResampleStream | None = None
+    shape: tuple[int, ...] = ()
+    left = length
+    for block in blocks:
+        if stream is None:
+            shape = block.shape[:-1]
+            stream = soxr.ResampleStream(rate_in, rate_out, int(np.prod(shape)), "float32", "HQ")
+        out = _push(stream, block, last=False)[:left]
+        left -= len(out)
+        if len(out):
+            yield out.T.reshape(*shape, -1)
+    if stream is None:
+        return
+    out = _push(stream, np.zeros((*shape, 0), np.float32), last=True)[:left]
+    out = np.pad(out, ((0, left - len(out)), (0, 0)))
+    if len(out):
+        yield out.T.reshape(*shape, -1)
+
+
+def _push(stream: soxr.ResampleStream, block: Audio, last: bool) -> Audio:
+    samples = np.ascontiguousarray(block.reshape(-1, block.shape[-1]).T)
+    resampled: Audio = stream.resample_chunk(samples, last=last)
+    return resampled
+
+
+class Recording(Protocol):
+    """What a mixture is made from: an excerpt of a file, or an array."""
+
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+    def blocks(self) -> Iterator[Audio]: ...
+
+
+@dataclass(frozen=True)
+class AdaptedMixture:
+    """A recording as a model wants it; a `unmixcli.models.base.Mixture`.
+
+    Parameters
+    ----------
+    recording : Recording
+    sample_rate : int
+        The model's, in Hz.
+    channels : int
+        1 or 2. One channel becomes two equal ones, two become their mean.
+    """
+
+    recording: Recording
+    sample_rate: int
+    channels: int
+
+    @property
+    def length(self) -> int:
+        """Samples at the model's rate."""
+        return -(-self.recording.length * self.sample_rate // self.recording.sample_rate)
+
+    def blocks(self) -> Iterator[Audio]:
+        """Read from the start: blocks of shape (channels, samples)."""
+        recording = self.recording
+        resampled = resample(
+            recording.blocks(), recording.sample_rate, self.sample_rate, self.length
+        )
+        return (fit_channels(block, self.channels) for block in resampled)
+
+    def restore(self, stems: Iterable[Audio]) -> Iterator[Audio]:
+        """Bring stems back to the recording's rate, channels and length.
+
+        Parameters
+        ----------
+        stems : iterable of ndarray, shape (stems, channels, samples)
+
+        Yields
+        ------
+        ndarray, shape (stems, recording.channels, samples)
+        """
+        recording = self.recording
+        fitted = (fit_channels(block, recording.channels) for block in stems)
+        return resample(fitted, self.sample_rate, recording.sample_rate, recording.length)
+
+
+def fit_channels(block: Audio, channels: int) -> Audio:
+    """Repeat one channel or average two, shape (..., channels, samples)."""
+    if block.shape[-2] == channels:
+        return block
+    if channels == 1:
+        return block.mean(-2, keepdims=True, dtype=np.float32)
+    return np.repeat(block, channels, axis=-2)

@@ -1,0 +1,1 @@
+"""The command layer: options in, results printed, errors turned into exit codes."""

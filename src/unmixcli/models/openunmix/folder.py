@@ -1,0 +1,134 @@
+"""A model folder of the user's own, as Open-Unmix's training leaves it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ...catalogue import ModelCard, Weights
+from ...errors import ModelError
+
+SUFFIXES = (".pth", ".safetensors")
+
+
+def card_of_folder(folder: Path) -> ModelCard | None:
+    """Describe the model in a folder.
+
+    The folder has a ``TARGET.json`` and a ``TARGET.pth`` (or ``TARGET-*.pth``,
+    ``TARGET_*.pth``, or the same as safetensors) for every target, and
+    sometimes a ``separator.json`` with what is common to all. A joint network
+    is one file, named by the ``file`` of a ``separator.json`` that also lists
+    its ``targets``.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    ModelCard or None
+        None if nothing in the folder looks like Open-Unmix.
+
+    Raises
+    ------
+    ModelError
+        If it does, but something is missing, unreadable or contradicts itself.
+    """
+    common = _read_json(folder / "separator.json")
+    if "file" in common:
+        return _card(folder, common, [_joint(folder, common)], tuple(common.get("targets", ())))
+    found: dict[str, Path] = {}
+    settings = dict(common)
+    for path in sorted(folder.glob("*.json")):
+        if path.name == "separator.json":
+            continue
+        target = path.stem
+        arguments = _read_json(path).get("args")
+        if not isinstance(arguments, Mapping):
+            continue
+        for key in ("nfft", "nhop", "nb_channels", "sample_rate"):
+            if key in arguments and settings.setdefault(key, arguments[key]) != arguments[key]:
+                raise ModelError(
+                    f"{path} says {key} is {arguments[key]}, another file of the folder says "
+                    f"{settings[key]}"
+                )
+        found[target] = _checkpoint_of(folder, target)
+    if not found:
+        loose = [path.name for path in folder.iterdir() if path.suffix in SUFFIXES]
+        if loose:
+            raise ModelError(
+                f"{folder} has {loose[0]}, but no TARGET.json beside it that describes the "
+                "network, as Open-Unmix's training writes it"
+            )
+        return None
+    weights = [
+        Weights(file=path.name, targets=(target,), path=path) for target, path in found.items()
+    ]
+    return _card(folder, settings, weights, tuple(found))
+
+
+def _card(
+    folder: Path, settings: Mapping[str, Any], weights: list[Weights], targets: tuple[str, ...]
+) -> ModelCard:
+    name = re.sub(r"[^A-Za-z0-9._+-]", "-", folder.resolve().name).lstrip("-._+") or "model"
+    try:
+        return ModelCard(
+            name=name[:64],
+            plugin="openunmix",
+            title=f"the model in {folder}",
+            targets=targets,
+            # Older training files do not say; these are the defaults of the training.
+            sample_rate=int(settings.get("sample_rate", 44100)),
+            channels=settings.get("nb_channels"),
+            weights=tuple(weights),
+            parameters={
+                "n_fft": int(settings.get("nfft", 4096)),
+                "hop": int(settings.get("nhop", 1024)),
+            },
+        )
+    except (ValidationError, ValueError, TypeError) as error:
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise ModelError(f"the model in {folder} is badly described: {detail}") from None
+
+
+def _joint(folder: Path, common: Mapping[str, Any]) -> Weights:
+    path = folder / str(common["file"])
+    if not path.is_file() or path.parent.resolve() != folder.resolve():
+        raise ModelError(f"{folder / 'separator.json'} names {common['file']}, which is not there")
+    return Weights(file=path.name, path=path)
+
+
+def _checkpoint_of(folder: Path, target: str) -> Path:
+    """Find the one file with a target's weights; ``TARGET.chkpnt`` beside it is not it."""
+    for suffix in SUFFIXES:
+        exact = folder / f"{target}{suffix}"
+        if exact.is_file():
+            return exact
+    others = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix in SUFFIXES and re.match(rf"{re.escape(target)}[-_]", path.name)
+    )
+    if not others:
+        raise ModelError(f"{folder} describes the target {target} but has no {target}.pth")
+    if len(others) > 1:
+        raise ModelError(
+            f"{folder} has several files for the target {target}: "
+            f"{', '.join(path.name for path in others)}; keep one"
+        )
+    return others[0]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}") from None
+    return content if isinstance(content, dict) else {}

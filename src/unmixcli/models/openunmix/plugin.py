@@ -1,0 +1,34 @@
+"""The entry point: which models Open-Unmix offers, and how one is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...catalogue import ModelCard, shipped_cards
+from .folder import card_of_folder
+
+if TYPE_CHECKING:
+    from .streaming import OpenUnmix
+
+
+class _Plugin:
+    """See `unmixcli.models.base.Plugin`."""
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        return shipped_cards("openunmix")
+
+    def folder_card(self, folder: Path) -> ModelCard | None:
+        return card_of_folder(folder)
+
+    def load(
+        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    ) -> OpenUnmix:
+        # torch is imported when a model is loaded, not when models are listed.
+        from .loading import load_model
+
+        return load_model(card, weights, targets, device)
+
+
+plugin = _Plugin()
