@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLE = DOCS / "examples" / "unmix-hpss"
@@ -102,6 +103,45 @@ print(stems.shape, stems.dtype, np.abs(stems.sum(axis=0) - Noise.data).max() < 1
 )
 def test_it_runs_there(environment, model, stems):
     assert run(environment, "-c", RUN, *model.split()) == f"({stems}, 2, 100000) float32 True\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "stems"),
+    [
+        ("--model hpss", ["harmonic", "percussive"]),
+        ("--model hpss --option kernel=31 --targets harmonic", ["harmonic"]),
+        ("--model centre", ["centre", "sides"]),
+        (
+            "--model centre --targets centre --residual --option balance=0.4",
+            ["accompaniment", "centre"],
+        ),
+    ],
+)
+def test_it_separates_a_recording_there(environment, tmp_path, command, stems):
+    """At another rate than the model's, with the commands of the page."""
+    recording = tmp_path / "track.flac"
+    time = np.arange(100_000)[:, None] / 48000
+    mixture = 0.2 * np.sin(2 * np.pi * np.array([[220, 330]]) * time)
+    soundfile.write(recording, mixture, 48000)
+    run(environment, "-m", "unmixcli", "separate", recording, *command.split(), cwd=tmp_path)
+    (folder,) = tmp_path.glob("track_*")
+    assert sorted(path.stem for path in folder.iterdir()) == stems
+    parts = [soundfile.read(folder / f"{stem}.wav") for stem in stems]
+    assert {rate for _, rate in parts} == {48000}
+    assert all(part.shape == mixture.shape for part, _ in parts)
+    if len(stems) > 1:
+        assert np.abs(sum(part for part, _ in parts) - mixture).max() < 0.01
+
+
+def test_an_option_that_does_not_suit_it(environment, tmp_path, music):
+    soundfile.write(tmp_path / "track.wav", music.T, 44100)
+    command = "-m unmixcli separate track.wav --model hpss --option kern=3".split()
+    done = subprocess.run(
+        [environment, *command], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "hpss has no option 'kern', only kernel, power; did you mean kernel?" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["track.wav"]
 
 
 @dataclass
