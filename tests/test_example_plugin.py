@@ -130,12 +130,13 @@ def test_it_separates_a_recording_there(environment, tmp_path, command, stems):
     assert {rate for _, rate in parts} == {48000}
     assert all(part.shape == mixture.shape for part, _ in parts)
     if len(stems) > 1:
-        assert np.abs(sum(part for part, _ in parts) - mixture).max() < 0.01
+        rest = sum(part for part, _ in parts) - mixture
+        assert np.abs(rest[1000:-1000]).max() < 1e-4  # at the ends the tone stops short
 
 
 def test_an_option_that_does_not_suit_it(environment, tmp_path, music):
     soundfile.write(tmp_path / "track.wav", music.T, 44100)
-    command = "-m unmixcli separate track.wav --model hpss --option kern=3".split()
+    command = ["-m", "unmixcli", "separate", "track.wav", "--model", "hpss", "--option", "kern=3"]
     done = subprocess.run(
         [environment, *command], check=False, capture_output=True, text=True, cwd=tmp_path
     )
