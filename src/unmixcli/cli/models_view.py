@@ -105,8 +105,8 @@ def _(result: InfoResult) -> RenderableType:
     for option in result.options:
         options.add_row(option.name, option.type, str(option.default), option.help)
     parts: list[RenderableType] = [facts]
-    parts += [Padding(files, (1, 0, 0, 0))] if result.files else []
-    parts += [Padding(options, (1, 0, 0, 0))] if result.options else []
+    parts += [Padding(files, (1, 0, 0, 0), expand=False)] if result.files else []
+    parts += [Padding(options, (1, 0, 0, 0), expand=False)] if result.options else []
     return Group(*parts)
 
 
