@@ -172,7 +172,7 @@ def hpss():
     pytest.importorskip("scipy")
     sys.path.insert(0, str(EXAMPLE))
     try:
-        import unmix_hpss
+        import unmix_hpss.separation
     finally:
         sys.path.remove(str(EXAMPLE))
     return unmix_hpss
@@ -202,9 +202,9 @@ def test_streamed_equals_whole(hpss, music):
     from scipy.ndimage import median_filter
     from scipy.signal import ShortTimeFFT
 
-    whole = ShortTimeFFT(hpss.WINDOW.astype(float), hpss.HOP, fs=44100)
+    whole = ShortTimeFFT(hpss.separation.WINDOW.astype(float), hpss.separation.HOP, fs=44100)
     length = music.shape[1]
-    spectrum = whole.stft(music, p0=-1, p1=length // hpss.HOP + 3)
+    spectrum = whole.stft(music, p0=-1, p1=length // hpss.separation.HOP + 3)
     magnitude = np.abs(spectrum)
     harmonic = median_filter(magnitude, (1, 1, 17)) ** 2
     percussive = median_filter(magnitude, (1, 17, 1)) ** 2
