@@ -117,7 +117,14 @@ def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):
 
 
 def test_listing_imports_no_torch():
-    code = "import sys; from unmixcli.registry import Registry; Registry(); print(*sys.modules)"
+    code = """
+import sys
+from importlib.metadata import entry_points
+from unmixcli.registry import GROUP, Registry
+ours = [entry for entry in entry_points(group=GROUP) if entry.dist.name == "unmixcli"]
+assert ours and not Registry(entry_points=ours).problems
+print(*sys.modules)
+"""
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

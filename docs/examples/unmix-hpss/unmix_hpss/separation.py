@@ -1,4 +1,4 @@
-"""Harmonic/percussive separation by median filtering, as a plugin for unmixcli.
+"""Harmonic/percussive separation by median filtering, on a stream.
 
 A steady tone is a horizontal line in a spectrogram, a drum hit a vertical one.
 A median filter along time keeps the first and removes the second, one along
@@ -12,24 +12,14 @@ from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.fft import irfft, rfft
 from scipy.ndimage import median_filter
 
-from unmixcli.catalogue import ModelCard
+from . import Options
 
 FRAME, HOP = 4096, 1024
 WINDOW = np.hanning(FRAME + 1)[:-1].astype(np.float32)
 BATCH = 128  # frames filtered at once
-
-
-class Options(BaseModel):
-    """What `--option KEY=VALUE` may set; `unmix models info hpss` lists it."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kernel: int = Field(default=17, ge=3, le=501, description="Frames and bins of the filters.")
-    power: float = Field(default=2.0, gt=0, description="Exponent of the masks.")
 
 
 class HarmonicPercussive:
@@ -101,29 +91,3 @@ def with_context(chunks, context) -> Iterator[tuple[np.ndarray, int, int]]:
             seen = max(0, last - context)
             held, first = held[:, seen:], last - seen
     yield held, first, held.shape[1]
-
-
-class Plugin:
-    """What the entry point names."""
-
-    options = Options
-
-    def cards(self):
-        """The models on offer: one, and it needs no weights."""
-        return [
-            ModelCard(
-                name="hpss",
-                plugin="hpss",
-                title="Harmonic/percussive separation by median filtering",
-                targets=["harmonic", "percussive"],
-                sample_rate=HarmonicPercussive.sample_rate,
-                licence="MIT",
-            )
-        ]
-
-    def load(self, card, weights, targets, device):
-        """Return the model; it computes on the CPU whatever the device."""
-        return HarmonicPercussive(targets)
-
-
-plugin = Plugin()
