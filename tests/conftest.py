@@ -34,6 +34,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with four small random networks, in the true layout."""
+    from networks import four_states, write_folder
+
+    return write_folder(tmp_path_factory.mktemp("models") / "tiny", four_states(hidden=16))
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server().start()

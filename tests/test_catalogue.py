@@ -158,6 +158,10 @@ MISTAKES = {
         TABLE + 'mirrors=["https://x.org/"]',
         r"\[mine\], key mirrors: write a list of addresses with \{file\}",
     ),
+    "a home that is nobody's": (
+        TABLE + '[[mine.weights]]\nfile="a"\npath="~no-such-user/x"\nsize=0',
+        r"weights.0.size",
+    ),
     "like nothing": ('[mine]\nlike = "none"', r"\[mine\], key like: there is no model 'none'"),
     "like a number": ("[mine]\nlike = [1]", r"\[mine\], key like"),
     "weights that are no tables": (TABLE + "weights = 3", r"\[mine\], key weights"),

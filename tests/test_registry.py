@@ -79,6 +79,8 @@ def test_two_plugins_with_a_model_of_one_name():
         ("tow", "did you mean two?"),
         ("ours:on", "did you mean ours:one?"),
         ("quite else", "see `unmix models list`"),
+        ("x" * 5000, "there is no model"),
+        ("~nobody-of-that-name", "there is no model"),
         ("./one", "there is no folder ./one"),
         ("no/such", "there is no folder no/such"),
     ],
@@ -104,6 +106,7 @@ class Broken:
         (Toy((card("x", "else"),)), "its card x says that it is of the plugin else"),
         (Toy((card("x"), card("X"))), "it has two models of the name X"),
         (Toy(("x",)), "AttributeError"),
+        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options are no pydantic model"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):
@@ -114,7 +117,14 @@ def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):
 
 
 def test_listing_imports_no_torch():
-    code = "import sys; from unmixcli.registry import Registry; Registry(); print(*sys.modules)"
+    code = """
+import sys
+from importlib.metadata import entry_points
+from unmixcli.registry import GROUP, Registry
+ours = [entry for entry in entry_points(group=GROUP) if entry.dist.name == "unmixcli"]
+assert ours and not Registry(entry_points=ours).problems
+print(*sys.modules)
+"""
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -259,7 +269,7 @@ def test_options_that_fit():
 def test_weights_are_fetched_on_the_way(server, store):
     server.files["/tiny.pth"] = DATA
     known = registry(entry(Toy((card_for({"tiny.pth": DATA}, server.address),))), store=store)
-    with pytest.raises(ModelError, match=r"the network is not to be used"):
+    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids fetching it"):
         known.load_model("tiny", offline=True)
     events = Events()
     _, loaded = known.load_model("tiny", progress=events)

@@ -103,7 +103,8 @@ def test_a_restriction_is_told_once_when_fetched(server, store):
 
 def test_offline_and_missing(store, server, monkeypatch):
     card = tiny(server)
-    words = "tiny needs tiny.pth, which is not on this machine, and the network is not to be used"
+    words = "tiny needs tiny.pth, which is not on this machine, and "
+    words += "--offline or UNMIX_OFFLINE forbids fetching it"
     with pytest.raises(ModelError, match=words):
         ensure(store, card, offline=True)
     monkeypatch.setenv("UNMIX_OFFLINE", "1")

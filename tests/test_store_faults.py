@@ -62,7 +62,11 @@ LASTING = {
     "404": (web.status(404), "the server answers 404 Not Found", 1),
     "403": (web.status(403), "the server answers 403 Forbidden", 1),
     "500": (web.status(500), "the server answers 500 Internal Server Error", 3),
-    "429 for an hour": (web.status(429, Retry_After="3600"), "429 Too Many Requests", 1),
+    "429 for an hour": (
+        web.status(429, Retry_After="3600"),
+        "429 Too Many Requests, to be asked again in 3600 s",
+        1,
+    ),
     "a hang before the headers": (web.hang, "the server went silent", 3),
     "a connection cut": (web.cut(0), "the connection was cut", 3),
     "a wrong length": (
@@ -117,7 +121,7 @@ def test_certificate_that_nobody_signed(store, certificate, monkeypatch):
     server = Server().start(certificate)
     try:
         card = tiny(server)
-        with pytest.raises(FetchError, match=r"TLS certificate cannot be trusted \(self.signed"):
+        with pytest.raises(FetchError, match=r"cannot be trusted \(self.signed.*SSL_CERT_FILE"):
             ensure(store, card)
         assert_no_file(store, card)
         # As a company does that has a certificate authority of its own.
@@ -200,9 +204,10 @@ def test_a_partial_file_that_is_longer_than_the_file(server, store):
     assert [request.status for request in server.requests] == [416, 200]
 
 
-def test_a_whole_partial_file_needs_no_request(server, store):
+@pytest.mark.parametrize("known", ["sha256", "prefix"])
+def test_a_whole_partial_file_needs_no_request(server, store, known):
     """As after a power cut between the last byte and the renaming."""
-    card = tiny(server)
+    card = tiny(server, known=known)
     place = store.place(card, card.weights[0])
     place.folder.mkdir(parents=True)
     place.part.write_bytes(DATA)
@@ -246,8 +251,28 @@ def test_retry_after_is_obeyed(server, store):
     events = Events()
     ensure(store, card, report=events)
     assert events.notes == [
-        "tiny.pth: the server answers 429 Too Many Requests; trying again in 1 s"
+        "tiny.pth: the server answers 429 Too Many Requests, to be asked again in 1 s; "
+        "trying again in 1 s"
     ]
+
+
+def test_a_mirror_that_wants_a_rest_gets_it(server, store):
+    """While the other one is tried again and again."""
+    server.script = {
+        "/a/tiny.pth": [web.status(503, Retry_After="3")],
+        "/b/tiny.pth": [web.status(500)] * 9,
+    }
+    card = card_for({"tiny.pth": DATA}, server.url("/a"), server.url("/b"))
+    with pytest.raises(FetchError):
+        ensure(store, card)
+    assert [request.path[1] for request in server.requests] == ["a", "b", "b", "b"]
+
+
+def test_an_empty_answer_is_no_file(server, store):
+    card = card_for({"tiny.pth": DATA}, server.address, known="nothing")
+    server.script[FILE] = [web.other(b"")] * 2
+    with pytest.raises(FetchError, match=r"what it sends is empty"):
+        ensure(store, card)
 
 
 def test_a_password_in_an_address_is_not_shown(server, store):
@@ -272,6 +297,14 @@ def test_a_proxy_of_a_kind_that_is_not_known(store, monkeypatch, proxy):
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ModelError, match=r"proxy settings"):
         ensure(store, card_for({"tiny.pth": DATA}, "https://host.invalid"))
+
+
+def test_certificates_that_are_not_there(server, store, monkeypatch, tmp_path):
+    (tmp_path / "bad.pem").write_text("no certificate")
+    for name in ("none.pem", "bad.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(ModelError, match=r"SSL_CERT_FILE"):
+            ensure(store, tiny(server))
 
 
 def test_a_proxy_that_refuses(server, store, monkeypatch):

@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from .errors import ModelError
+from .paths import expand
 
 # What Windows takes for a device in every folder, whatever the extension.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10))}
@@ -112,8 +113,11 @@ class Weights(BaseModel):
             spec = importlib.util.find_spec(package)
         except (ImportError, ValueError):
             spec = None
-        folders = list((spec and spec.submodule_search_locations) or ())
-        return Path(folders[0] if folders else package, *PurePosixPath(file).parts)
+        inside = PurePosixPath(file).parts
+        folders = (spec and spec.submodule_search_locations) or [package]
+        paths = [Path(folder, *inside) for folder in folders]
+        # A package may be spread over several folders.
+        return next((path for path in paths if path.is_file()), paths[0])
 
 
 class ModelCard(BaseModel):
@@ -249,7 +253,7 @@ def _expand(path: Path, table: Mapping[str, Any], known: Mapping[str, ModelCard]
     files = [dict(table) for table in tables] if _all_tables(tables) else []
     for file in files:
         if isinstance(file.get("path"), str):
-            file["path"] = path.parent.absolute() / Path(file["path"]).expanduser()
+            file["path"] = path.parent.absolute() / expand(file["path"])
     for pattern in reversed(_mirrors(card.pop("mirrors", []))):
         for file in files:
             if "path" not in file and "package_file" not in file:

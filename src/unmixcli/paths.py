@@ -30,6 +30,14 @@ def user_catalogue() -> Path:
     return config_dir() / "models.toml"
 
 
+def expand(path: str | Path) -> Path:
+    """Replace a leading ``~``, where it stands for a folder that there is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # the home of a user who does not exist
+        return Path(path)
+
+
 def offline() -> bool:
     """Tell whether ``UNMIX_OFFLINE`` forbids the network."""
     return os.environ.get("UNMIX_OFFLINE", "").strip().lower() not in (
@@ -43,4 +51,4 @@ def offline() -> bool:
 
 def _home() -> Path | None:
     home = os.environ.get("UNMIX_HOME", "").strip()
-    return Path(home).expanduser().absolute() if home else None
+    return expand(home).absolute() if home else None

@@ -149,11 +149,10 @@ class Registry:
             raise ModelError(
                 f"several plugins have a model {model!r}: say {' or '.join(map(_full, found))}"
             )
-        folder = Path(model).expanduser()
-        separators = [sep for sep in (os.sep, os.altsep) if sep]
-        if folder.is_dir():
+        folder = paths.expand(model)
+        if _is_folder(folder):
             return self._resolve_folder(folder)
-        if any(sep in model for sep in separators):
+        if any(separator in model for separator in (os.sep, os.altsep) if separator):
             raise ModelError(f"there is no folder {model} with a model")
         raise ModelError(self._unknown(model))
 
@@ -220,7 +219,7 @@ class Registry:
                 raise ModelError("another plugin has this name already")
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
-            _check_cards(entry.name, cards)
+            _check(entry.name, plugin, cards)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also a SystemExit at import is no reason to end
@@ -288,14 +287,24 @@ class Registry:
         return ""
 
 
-def _check_cards(plugin: str, cards: Sequence[ModelCard]) -> None:
+def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
+    options = getattr(plugin, "options", None)
+    if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
+        raise ModelError("its options are no pydantic model")
     names: set[str] = set()
     for card in cards:
-        if card.plugin != plugin:
+        if card.plugin != name:
             raise ModelError(f"its card {card.name} says that it is of the plugin {card.plugin}")
         if card.name.casefold() in names:
             raise ModelError(f"it has two models of the name {card.name}")
         names.add(card.name.casefold())
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def _is_ours(entry: metadata.EntryPoint) -> bool:

@@ -54,7 +54,9 @@ def resample(
 
 
 def _push(stream: soxr.ResampleStream, block: Audio, last: bool) -> Audio:
-    samples = np.ascontiguousarray(block.reshape(-1, block.shape[-1]).T)
+    # Not -1 for the channels: numpy cannot tell how many they are in an empty block.
+    channels = int(np.prod(block.shape[:-1]))
+    samples = np.ascontiguousarray(block.reshape(channels, block.shape[-1]).T)
     resampled: Audio = stream.resample_chunk(samples, last=last)
     return resampled
 

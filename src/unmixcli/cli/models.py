@@ -189,7 +189,8 @@ def add(
 
 
 def _resolve(registry: Registry, names: Iterable[str]) -> list[Resolved]:
-    return [registry.resolve(name) for name in dict.fromkeys(names)]
+    found = [registry.resolve(name) for name in names]
+    return list({(known.card.plugin, known.card.name): known for known in found}.values())
 
 
 def _fetched(outcome: Outcome) -> FetchedFile:

@@ -46,7 +46,7 @@ class FileInfo(BaseModel):
     size: int | None
     size_exact: bool
     digest: str
-    """``ALGORITHM:HEX``, with a trailing ``…`` where only its beginning is known."""
+    """``ALGORITHM:HEX``, with a trailing ``...`` where only its beginning is known."""
     urls: tuple[str, ...]
     path: Path
     state: State
@@ -172,7 +172,7 @@ def _digest(sha256: str | None, sha512: str | None, prefix: str | None) -> str:
         return f"sha256:{sha256}"
     if sha512:
         return f"sha512:{sha512}"
-    return f"sha256:{prefix}…" if prefix else ""
+    return f"sha256:{prefix}..." if prefix else ""
 
 
 def _here(known: Resolved, files: list[FileInfo]) -> Here:

@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..store import FetchEvent, Report
+from ..store import FetchEvent, Report, silent
 from .models_result import (
     AddResult,
     FetchResult,
@@ -105,8 +105,8 @@ def _(result: InfoResult) -> RenderableType:
     for option in result.options:
         options.add_row(option.name, option.type, str(option.default), option.help)
     parts: list[RenderableType] = [facts]
-    parts += [Padding(files, (1, 0, 0, 0))] if result.files else []
-    parts += [Padding(options, (1, 0, 0, 0))] if result.options else []
+    parts += [Padding(files, (1, 0, 0, 0), expand=False)] if result.files else []
+    parts += [Padding(options, (1, 0, 0, 0), expand=False)] if result.options else []
     return Group(*parts)
 
 
@@ -193,7 +193,7 @@ def _size(size: int | None, exact: bool) -> str:
 
 
 def _short(digest: str) -> str:
-    return digest if len(digest) < 25 else f"{digest[:23]}…"
+    return digest if len(digest) < 25 else f"{digest[:23]}..."
 
 
 def _pairs(words: list[str]) -> str:
@@ -202,8 +202,11 @@ def _pairs(words: list[str]) -> str:
 
 
 @contextmanager
-def fetch_progress() -> Iterator[Report]:
+def fetch_progress(quiet: bool = False) -> Iterator[Report]:
     """Show the events of a fetch on stderr: bars on a terminal, the notes anywhere."""
+    if quiet:
+        yield silent
+        return
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     tasks: dict[tuple[str, str], TaskID] = {}
     columns = (

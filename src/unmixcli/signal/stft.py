@@ -287,7 +287,8 @@ class OverlapAdd:
         framing = self._framing
         reach = (framing.overlap - 1) * framing.hop
         total = (self._frames - 1 + framing.overlap) * framing.hop
-        for lo, hi in ((0, reach), (total - reach, total)):
+        ends = [(0, reach), (max(reach, total - reach), total)]  # of a short signal, they meet
+        for lo, hi in ends:
             lo, hi = max(lo, offset), min(hi, offset + block.shape[-1])
             if lo < hi:
                 factor = _end_correction(framing, self._frames, lo, hi)

@@ -65,27 +65,29 @@ class Expected:
     def hasher(self) -> Hasher:
         return Hasher(with_sha512=self.sha512 is not None)
 
+    def wrong_size(self, size: int) -> str | None:
+        """Say what is wrong with a file of so many bytes, or None if nothing is."""
+        if self.size is not None and size != self.size:
+            return f"has {size:,} bytes where {self.size:,} are right"
+        return None if size else "is empty"
+
     def mismatch(self, found: Hasher) -> str | None:
         """Say what is wrong with the bytes that were hashed, or None if nothing is."""
-        if self.size is not None and found.size != self.size:
-            return f"has {found.size:,} bytes where {self.size:,} are right"
+        if wrong := self.wrong_size(found.size):
+            return wrong
         for name, wanted, has in [
             ("SHA-256", self.sha256, found.sha256),
             ("SHA-512", self.sha512, found.sha512),
             ("SHA-256", self.sha256_prefix, found.sha256),
         ]:
             if wanted is not None and not (has or "").startswith(wanted):
-                return f"has the {name} {(has or '')[:16]}… where {wanted[:16]}… is right"
+                return f"has the {name} {(has or '')[:16]}... where {wanted[:16]}... is right"
         return None
 
 
-def hash_file(path: Path, expected: Expected) -> Hasher:
-    """Hash a file, unless its size already says that it is not the one expected."""
-    found = expected.hasher()
+def hash_file(path: Path, found: Hasher) -> Hasher:
+    """Pass a file's bytes through a hasher."""
     with path.open("rb", buffering=0) as file:
-        if expected.size is not None and path.stat().st_size != expected.size:
-            found.size = path.stat().st_size
-            return found
         while data := file.read(CHUNK):
             found.update(data)
     return found

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ import httpx
 
 from ..catalogue import is_loopback
 from ..errors import ModelError
-from .digest import CHUNK, Expected, Hasher
+from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
 from .files import Cancelled, no_room, storage_error, write_small
 from .policy import Policy
@@ -44,6 +45,10 @@ def open_client(policy: Policy) -> httpx.Client:
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # A SOCKS proxy without the package for it, or no address at all.
         raise ModelError(f"the environment's proxy settings are of no use: {error}") from None
+    except OSError as error:
+        raise ModelError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name are of no use: {error}"
+        ) from None
 
 
 class _StartOver(Exception):
@@ -102,11 +107,12 @@ class Download:
             If the work was called off.
         """
         alive = list(self.urls)
+        ready = dict.fromkeys(alive, 0.0)  # when each may be asked again
         lap = 0
         while True:
             before = self.furthest
-            for url in self.urls:
-                if url not in alive:
+            for url in list(alive):
+                if ready[url] > time.monotonic():
                     continue
                 try:
                     return self._attempt(url)
@@ -114,6 +120,7 @@ class Download:
                     # Wrong content twice is no accident of the transfer.
                     hopeless = fault.content and url in self.faults and self.faults[url].content
                     self.faults[url] = fault
+                    ready[url] = time.monotonic() + fault.wait
                     if hopeless or not fault.retry or fault.wait > self.policy.longest_wait:
                         alive.remove(url)
             lap = 0 if self.furthest > before + CHUNK else lap + 1
@@ -121,7 +128,7 @@ class Download:
                 return None
             pause = max(
                 self.policy.backoff * 2 ** max(lap - 1, 0),
-                min(self.faults[url].wait for url in alive),
+                min(ready[url] for url in alive) - time.monotonic(),
             )
             self.tell(f"{self.faults[alive[0]].reason}; trying again in {pause:.0f} s")
             if self.cancelled.wait(pause):
@@ -160,9 +167,9 @@ class Download:
 
     def _transfer(self, url: str, start: int) -> tuple[Hasher, bool]:
         """Get the bytes from ``start`` on; tell whether the server agreed to start there."""
-        if start and start == self.expected.size:
-            with self._storing():
-                return self._hash_part(start), True
+        found = self._hash_part(start)
+        if start and self.expected.mismatch(found) is None:
+            return found, True  # all came before, and only the renaming did not happen
         headers = self._range(url, start) if start else {}
         try:
             with self._get(url, headers) as response:
@@ -171,8 +178,8 @@ class Download:
                 check_response(response)
                 total = self._total(response, start)
                 resumed = response.status_code == 206
-                found = self._hash_part(start) if resumed else self.expected.hasher()
                 if not resumed:
+                    found = self.expected.hasher()
                     self._begin(url, response)
                 self._receive(response, found, total)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -246,11 +253,8 @@ class Download:
 
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
-        with self._storing(), self.part.open("r+b") as file:
-            file.truncate(size)
-            while data := file.read(CHUNK):
-                found.update(data)
-        return found
+        with self._storing():
+            return hash_file(self.part, found) if size else found
 
     @contextmanager
     def _get(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:

@@ -40,16 +40,25 @@ class Fault(Exception):
         Seconds that the server asked to be left alone.
     content : bool
         Whether the transfer went well and the content is what is wrong.
+    certificate : bool
+        Whether the server's certificate is what is wrong.
     """
 
     def __init__(
-        self, reason: str, *, retry: bool = True, wait: float = 0.0, content: bool = False
+        self,
+        reason: str,
+        *,
+        retry: bool = True,
+        wait: float = 0.0,
+        content: bool = False,
+        certificate: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry = retry
         self.wait = wait
         self.content = content
+        self.certificate = certificate
 
 
 def as_fault(error: Exception) -> Fault:
@@ -61,7 +70,7 @@ def as_fault(error: Exception) -> Fault:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = f"its TLS certificate cannot be trusted ({cause.verify_message})"
-            return Fault(why, retry=False)
+            return Fault(why, retry=False, certificate=True)
         for kind, reason in _REASONS:
             if isinstance(cause, kind):
                 return Fault(reason.format(cause))
@@ -82,11 +91,10 @@ def check_response(response: httpx.Response) -> None:
     """Raise `Fault` unless the response brings a file, or a part of one."""
     status = response.status_code
     if status not in (200, 206):
-        raise Fault(
-            f"the server answers {status} {response.reason_phrase}".rstrip(),
-            retry=status in _PASSING,
-            wait=_retry_after(response.headers.get("Retry-After", "")),
-        )
+        wait = _retry_after(response.headers.get("Retry-After", ""))
+        reason = f"the server answers {status} {response.reason_phrase}".rstrip()
+        reason += f", to be asked again in {wait:.0f} s" if wait else ""
+        raise Fault(reason, retry=status in _PASSING, wait=wait)
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Hotels and offices answer any request with the page where one logs in.
         raise Fault("a web page came instead of the file (does this network want a log-in?)")
@@ -126,7 +134,11 @@ def fetch_error(model: str, file: str, faults: dict[str, Fault]) -> FetchError:
         if proxies.get("https") or proxies.get("all")
         else "set HTTPS_PROXY if this network needs a proxy"
     )
+    if any(fault.certificate for fault in faults.values()):
+        first = "Set SSL_CERT_FILE if this network has certificates of its own"
+    else:
+        first = "Try again later"
     return FetchError(
-        f"cannot fetch {file} of {model} {told}. Try again later, {proxy}, "
+        f"cannot fetch {file} of {model} {told}. {first}, {proxy}, "
         f"or get the file elsewhere and run `unmix models add {file}`"
     )

@@ -123,8 +123,9 @@ class Fetcher:
         if self._offline:
             raise ModelError(
                 f"{card.name} needs {spot.weights.file}, which {wrong or 'is to be fetched'}, and "
-                f"the network is not to be used: run `unmix models fetch {card.name}` without "
-                "UNMIX_OFFLINE, or `unmix models add FILE` with the file from elsewhere"
+                "--offline or UNMIX_OFFLINE forbids fetching it: run "
+                f"`unmix models fetch {card.name}` where there is a network, or "
+                "`unmix models add FILE` with the file from elsewhere"
             )
         if wrong != _MISSING and wrong is not None:
             self._tell(card, spot, f"{spot.weights.file} {wrong}; fetching it again")

@@ -76,7 +76,9 @@ class Place:
         if not self.managed and not expected.known:
             return None  # a user's own file, which may change as they train it
         try:
-            found = hash_file(self.final, expected)
+            if wrong := expected.wrong_size(self.final.stat().st_size):
+                return wrong
+            found = hash_file(self.final, expected.hasher())
         except OSError as error:
             raise ModelError(f"cannot read {self.final}: {error.strerror}") from None
         wrong = expected.mismatch(found)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 class Policy:
     """How patient to be; the tests are less so."""
 
-    connect_timeout: float = 15.0
-    read_timeout: float = 30.0
+    connect_timeout: float = 10.0
+    read_timeout: float = 20.0
     """Seconds without a single byte after which a server counts as silent."""
-    rounds: int = 4
+    rounds: int = 3
     """How often the list of addresses is gone through without any progress."""
     backoff: float = 1.0
     """Seconds before the second round; doubles from round to round."""

@@ -12,7 +12,7 @@ from typing import Literal
 from .. import paths
 from ..catalogue import ModelCard, Weights
 from ..errors import InputError, ModelError
-from .digest import CHUNK, Expected, Hasher, hash_file
+from .digest import CHUNK, Hasher, hash_file
 from .fetch import Fetcher, Outcome, Report, silent
 from .files import locked, place, storage_error
 from .place import Place
@@ -180,7 +180,7 @@ class Store:
             If no model has a file with this digest.
         """
         try:
-            found = hash_file(source, Expected(sha512="any"))
+            found = hash_file(source, Hasher(with_sha512=True))
         except OSError as error:
             raise InputError(f"cannot read {source}: {error.strerror}") from None
         spots = [self.place(card, weights) for card in cards for weights in card.weights]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,11 @@ class Checkpoint:
     layers: int
     bidirectional: bool
     heads: int
+
+    @property
+    def n_fft(self) -> int:
+        """Samples in a frame of the spectrum that the network estimates."""
+        return 2 * (self.output_bins - 1)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -85,19 +91,19 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's version: it is refused or it loads
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist") from None
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+    except Exception as error:  # what garbage makes an unpickler raise has no bounds
+        if isinstance(error, pickle.UnpicklingError) and "unsupported" in str(error).lower():
             raise ModelError(
                 f"{path} was refused: to read it, Python would have to run code from inside the "
                 "file, which weights never need; save the plain state_dict of the network instead"
             ) from None
-        raise ModelError(f"{path} is not a PyTorch checkpoint") from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint ({reason})") from None
     if not isinstance(loaded, Mapping):
         raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict")
     if "state_dict" in loaded and "optimizer" in loaded:

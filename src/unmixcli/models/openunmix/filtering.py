@@ -39,12 +39,15 @@ class Measurement:
     statistics: list[Statistics]
     """One for each range of bins."""
 
-    def add(self, other: Measurement) -> None:
-        """Take in the measurement of another block of the same window."""
-        self.peak = torch.maximum(self.peak, other.peak)
-        for mine, theirs in zip(self.statistics, other.statistics, strict=True):
-            mine.outer += theirs.outer
-            mine.power += theirs.power
+    def __add__(self, other: Measurement) -> Measurement:
+        """Join the measurements of two blocks of the same window."""
+        return Measurement(
+            torch.maximum(self.peak, other.peak),
+            [
+                Statistics(mine.outer + theirs.outer, mine.power + theirs.power)
+                for mine, theirs in zip(self.statistics, other.statistics, strict=True)
+            ],
+        )
 
 
 @dataclass
@@ -142,10 +145,7 @@ class Filter:
         windows: dict[int, Measurement] = {}
         for first, measurement in measurements:
             index = first // self._window
-            if index in windows:
-                windows[index].add(measurement)
-            else:
-                windows[index] = measurement
+            windows[index] = windows[index] + measurement if index in windows else measurement
             yield first
         for index, measurement in windows.items():
             window = self._long.setdefault(index, _Window())

@@ -43,6 +43,7 @@ def card_of_folder(folder: Path) -> ModelCard | None:
     if "file" in common:
         return _card(folder, common, [_joint(folder, common)], tuple(common.get("targets", ())))
     found: dict[str, Path] = {}
+    declared: dict[str, Mapping[str, Any]] = {}
     settings = dict(common)
     for path in sorted(folder.glob("*.json")):
         if path.name == "separator.json":
@@ -57,6 +58,7 @@ def card_of_folder(folder: Path) -> ModelCard | None:
                     f"{path} says {key} is {arguments[key]}, another file of the folder says "
                     f"{settings[key]}"
                 )
+        declared[target] = arguments
         found[target] = _checkpoint_of(folder, target)
     if not found:
         loose = [path.name for path in folder.iterdir() if path.suffix in SUFFIXES]
@@ -69,11 +71,15 @@ def card_of_folder(folder: Path) -> ModelCard | None:
     weights = [
         Weights(file=path.name, targets=(target,), path=path) for target, path in found.items()
     ]
-    return _card(folder, settings, weights, tuple(found))
+    return _card(folder, settings, weights, tuple(found), declared)
 
 
 def _card(
-    folder: Path, settings: Mapping[str, Any], weights: list[Weights], targets: tuple[str, ...]
+    folder: Path,
+    settings: Mapping[str, Any],
+    weights: list[Weights],
+    targets: tuple[str, ...],
+    declared: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ModelCard:
     name = re.sub(r"[^A-Za-z0-9._+-]", "-", folder.resolve().name).lstrip("-._+") or "model"
     try:
@@ -84,12 +90,9 @@ def _card(
             targets=targets,
             # Older training files do not say; these are the defaults of the training.
             sample_rate=int(settings.get("sample_rate", 44100)),
-            channels=settings.get("nb_channels"),
             weights=tuple(weights),
-            parameters={
-                "n_fft": int(settings.get("nfft", 4096)),
-                "hop": int(settings.get("nhop", 1024)),
-            },
+            # The sizes are read off the tensors; what the JSON says is only compared.
+            parameters={"hop": int(settings.get("nhop", 1024)), "declared": declared or {}},
         )
     except (ValidationError, ValueError, TypeError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error

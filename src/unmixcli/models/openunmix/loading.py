@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,6 +19,8 @@ from .streaming import OpenUnmix
 CPU_RANGE_BINS = 260
 """Bins that a processor works on at a time: what a window of the EM needs then fits its cache."""
 
+log = logging.getLogger("unmixcli")
+
 
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
@@ -27,22 +31,21 @@ def load_model(
     a file listed for several (or for all) holds a joint network with one head
     for each, in the card's order.
     """
-    framing = Framing(int(card.parameters["n_fft"]), int(card.parameters["hop"]))
     place = torch.device(device)
+    found = []
+    for item in card.weights:
+        names = item.targets or card.targets
+        if set(names) & set(targets):
+            checkpoint = read_checkpoint(weights[item.file])
+            _check(card, checkpoint, names)
+            found.append((names, checkpoint))
+    _refuse_mixed(card, [checkpoint for _, checkpoint in found])
+    framing = Framing(found[0][1].n_fft, int(card.parameters["hop"]))
     ranges = _ranges(framing.bins, framing.bins if place.type != "cpu" else CPU_RANGE_BINS)
     networks = []
-    for item in card.weights:
-        heads = {
-            target: head
-            for head, target in enumerate(item.targets or card.targets)
-            if target in targets
-        }
-        if heads:
-            checkpoint = read_checkpoint(weights[item.file])
-            _check(card, framing, checkpoint, len(item.targets or card.targets))
-            networks.append(build_network(checkpoint, heads, ranges, place))
-    if len({network.channels for network in networks}) > 1:
-        raise ModelError(f"the networks of {card.name} do not all have the same channels")
+    for names, checkpoint in found:
+        heads = {target: names.index(target) for target in targets if target in names}
+        networks.append(build_network(checkpoint, heads, ranges, place))
     networks.sort(key=lambda network: list(targets).index(network.targets[0]))
     return OpenUnmix(networks, ranges, framing, card.sample_rate, place)
 
@@ -54,17 +57,55 @@ def _ranges(bins: int, at_most: int) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def _check(card: ModelCard, framing: Framing, checkpoint: Checkpoint, heads: int) -> None:
+def _check(card: ModelCard, checkpoint: Checkpoint, names: Sequence[str]) -> None:
     """Compare what a file holds with what the card says of it."""
+    said = card.parameters
     claims = (
-        ("output bins", framing.bins, checkpoint.output_bins),
-        ("channels", card.channels or checkpoint.channels, checkpoint.channels),
-        ("targets", heads, checkpoint.heads),
-        ("hidden size", card.parameters.get("hidden", checkpoint.hidden), checkpoint.hidden),
+        ("frames of {} samples", said.get("n_fft"), checkpoint.n_fft),
+        ("{} channels", card.channels, checkpoint.channels),
+        ("{} targets", len(names), checkpoint.heads),
+        ("a hidden size of {}", said.get("hidden"), checkpoint.hidden),
     )
-    for what, said, found in claims:
-        if said != found:
+    for what, claim, truth in claims:
+        if claim is not None and claim != truth:
             raise ModelError(
-                f"{checkpoint.path} has {found} {what}, but {card.name} is described "
-                f"as having {said}"
+                f"{checkpoint.path} has {what.format(truth)}, but {card.name} is described "
+                f"as having {what.format(claim)}"
             )
+    for name in names:
+        _compare_declared(checkpoint, said.get("declared", {}).get(name, {}), card.sample_rate)
+
+
+def _compare_declared(
+    checkpoint: Checkpoint, declared: Mapping[str, Any], sample_rate: int
+) -> None:
+    """Warn where a training's own description contradicts the tensors, which count."""
+    truth = {
+        "nfft": checkpoint.n_fft,
+        "nb_channels": checkpoint.channels,
+        "hidden_size": checkpoint.hidden,
+    }
+    bandwidth = declared.get("bandwidth")
+    if isinstance(bandwidth, (int, float)):
+        read = int(min(bandwidth, sample_rate / 2) * checkpoint.n_fft / sample_rate) + 1
+        if read != checkpoint.bins:
+            truth["bandwidth"] = round((checkpoint.bins - 1) * sample_rate / checkpoint.n_fft)
+    for key, value in truth.items():
+        if declared.get(key, value) != value:
+            log.warning(
+                "the JSON file of %s says %s is %s, its tensors say %s; the tensors count",
+                checkpoint.path, key, declared[key], value,
+            )  # fmt: skip
+
+
+def _refuse_mixed(card: ModelCard, checkpoints: Sequence[Checkpoint]) -> None:
+    """Refuse networks that cannot work on the same spectrum."""
+    for what in ("n_fft", "channels"):
+        values = {getattr(checkpoint, what) for checkpoint in checkpoints}
+        if len(values) > 1:
+            raise ModelError(
+                f"the networks of {card.name} differ in {what} "
+                f"({' and '.join(map(str, sorted(values)))}), so they cannot work together"
+            )
+    if len(checkpoints) > 1 and any(checkpoint.heads > 1 for checkpoint in checkpoints):
+        raise ModelError(f"{card.name} mixes joint networks with others, which is not supported")

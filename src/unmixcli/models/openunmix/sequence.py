@@ -87,8 +87,6 @@ class SequenceStore:
         Sum of the widths of all sequences that will exist at a time.
     directory : Path or None
         Where the file goes if memory is not to hold them, see `open_scratch`.
-    memory_limit : int
-        Bytes up to which memory holds them.
 
     Raises
     ------
@@ -101,14 +99,13 @@ class SequenceStore:
         frames: int,
         widths: int,
         directory: Path | None = None,
-        memory_limit: int = MEMORY_LIMIT,
     ) -> None:
         self._frames = frames
         self._file: BinaryIO | None = None
         self._lock = Lock()
         self._end = 0
         size = frames * widths * _ITEM
-        if size > memory_limit:
+        if size > MEMORY_LIMIT:
             self._file = open_scratch(directory, size)
 
     def add(self, width: int) -> Sequence:
