@@ -45,7 +45,8 @@ def stem_row(number: int, name: str, path: Path, picture: Picture) -> str:
     return f"""<li class="stem">
 <div class="controls">
 <div class="name"><h2>{shown}</h2>\
-<a href="{escape(quote(path.name))}" download>{escape(path.suffix.lstrip(".") or "file")}</a></div>
+<a href="{escape(quote(path.name))}" download aria-label="Download {escape(path.name)}" \
+title="{escape(path.name)}, beside this page">↓ {escape(path.suffix.lstrip("."))}</a></div>
 <div class="switches" role="group" aria-label="{shown}">
 <button type="button" class="solo" aria-pressed="false" aria-label="Solo {shown}" \
 title="Hear only this{key}; with Shift add it">Solo</button>
@@ -61,7 +62,7 @@ title="Silence this">Mute</button>
 aria-label="Waveform of {shown}"><path class="peaks" d="{picture.peaks}"/>\
 <path d="{picture.loudness}"/></svg>
 <picture><source media="(prefers-color-scheme: dark)" srcset="{picture.dark}">\
-<img src="{picture.light}" alt="Spectrogram of {shown}" draggable="false"></picture>
+<img src="{picture.light}" alt="Spectrogram of {shown}, 40 Hz to 18 kHz" draggable="false"></picture>
 <span class="head"></span>
 </div>
 </li>"""

@@ -6,6 +6,8 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..audio.reading import Excerpt
 from .colours import hue_of, ramp
 from .png import encode_png
@@ -41,7 +43,8 @@ def draw(recordings: Mapping[str, Excerpt]) -> dict[str, Picture]:
             wave.add(block)
             spectrogram.add(block)
         waves[name], powers[name] = wave, spectrogram.finish()
-    highest = max(float(wave.peaks.max()) for wave in waves.values())
+    # One click in a track must not flatten the rest of it.
+    highest = 1.1 * max(float(np.quantile(wave.peaks, 0.99)) for wave in waves.values())
     loudest = max(float(power.max()) for power in powers.values())
     pictures = {}
     for number, (name, wave) in enumerate(waves.items()):
