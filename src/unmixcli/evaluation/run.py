@@ -58,7 +58,7 @@ def evaluate(
     pairs, unmatched = find_pairs(estimates, references)
     if not si_sdr_only:
         require_museval()
-    failed = {name: "there is no reference of this name" for name in unmatched}
+    failed = dict.fromkeys(unmatched, "there is no reference of this name")
     scored = []
     for pair in pairs:
         if report:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..catalogue import ModelCard
     from ..config import SeparationConfig
 
-_UNTOLD = frozenset("model targets options device temp_dir offline outdir overwrite page".split())
+_UNTOLD = frozenset(
+    ("model", "targets", "options", "device", "temp_dir", "offline", "outdir", "overwrite", "page")
+)
 """Options that have a line of their own or do not change what is heard."""
 _ALWAYS = frozenset(["niter"])
 _TAGS = {

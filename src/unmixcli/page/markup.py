@@ -62,7 +62,8 @@ title="Silence this">Mute</button>
 aria-label="Waveform of {shown}"><path class="peaks" d="{picture.peaks}"/>\
 <path d="{picture.loudness}"/></svg>
 <picture><source media="(prefers-color-scheme: dark)" srcset="{picture.dark}">\
-<img src="{picture.light}" alt="Spectrogram of {shown}, 40 Hz to 18 kHz" draggable="false"></picture>
+<img src="{picture.light}" alt="Spectrogram of {shown}, 40 Hz to 18 kHz" \
+draggable="false"></picture>
 <span class="head"></span>
 </div>
 </li>"""
