@@ -212,7 +212,7 @@ def test_very_long_tracks_get_fewer_bits():
 
 # --- text --------------------------------------------------------------------
 
-NASTY = '</script><script>alert(1)</script>"><img src=x onerror=alert(2)>\'{{style}}&\x00\x1b[31m'
+NASTY = "</script><script>alert(1)</script>\"><img src=x onerror=alert(2)>'{{style}}&\x00\x1b[31m"
 
 
 @pytest.fixture

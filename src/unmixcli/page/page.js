@@ -64,6 +64,7 @@ function schedule(piece, buffers, isFirst) {
     const fade = context.createGain();
     source.buffer = buffer;
     source.connect(fade).connect(stems[n].gain);
+    fade.gain.value = 0;  // or a sample that rounds to just before the fade is heard in full
     fade.gain.setValueAtTime(0, zero + from);
     fade.gain.linearRampToValueAtTime(1, zero + from + (isFirst ? 0.005 : 2 * FADE));
     if (!last) {
