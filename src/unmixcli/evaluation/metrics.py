@@ -68,16 +68,18 @@ def si_sdr(reference: Audio, estimate: Audio) -> float:
     Returns
     -------
     float
-        In dB; NaN for a silent reference, infinite for a perfect estimate.
+        In dB; NaN for a silent reference, infinite for a perfect estimate and
+        for one that has nothing of the reference.
     """
     energy = float(np.vdot(reference, reference))
     if energy == 0:
         return float("nan")
     target = (float(np.vdot(reference, estimate)) / energy) * reference
     error = estimate - target
-    with np.errstate(divide="ignore"):
-        ratio = np.divide(np.vdot(target, target), np.vdot(error, error))
-        return float(10 * np.log10(ratio))
+    right, wrong = float(np.vdot(target, target)), float(np.vdot(error, error))
+    if right == 0 or wrong == 0:
+        return float("inf") if right else float("-inf")
+    return float(10 * np.log10(right / wrong))
 
 
 def require_museval() -> None:
