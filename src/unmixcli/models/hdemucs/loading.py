@@ -109,7 +109,7 @@ def _measure(path: Path, state: Mapping[str, torch.Tensor], card: ModelCard) -> 
 
 
 def _rank(state: Mapping[str, torch.Tensor], key: str) -> int:
-    return state[key].dim() if key in state else -1
+    return state[key].dim() if key in state and state[key].numel() else -1
 
 
 def _compare(
