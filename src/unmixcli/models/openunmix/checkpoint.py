@@ -8,17 +8,15 @@ implementation for music source separation", JOSS 4(41), 2019.
 
 from __future__ import annotations
 
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from ...errors import ModelError
+from ..state import read_state, some
 
 UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
 """What the published files hold besides the network."""
@@ -71,7 +69,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If the file cannot be read, would have to run code, or is not exactly
         an Open-Unmix network.
     """
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    state = read_state(path, UNUSED_KEYS)
     layers = 1 + max(
         (int(found[1]) for key in state if (found := re.match(r"lstm\.weight_ih_l(\d+)", key))),
         default=-1,
@@ -79,42 +77,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     bidirectional = "lstm.weight_ih_l0_reverse" in state
     _check_keys(path, state, layers, bidirectional)
     return _measure(path, state, layers, bidirectional)
-
-
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read as a safetensors file: {error}") from None
-
-
-def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's version: it is refused or it loads
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{path} does not exist") from None
-    except Exception as error:  # what garbage makes an unpickler raise has no bounds
-        if isinstance(error, pickle.UnpicklingError) and "unsupported" in str(error).lower():
-            raise ModelError(
-                f"{path} was refused: to read it, Python would have to run code from inside the "
-                "file, which weights never need; save the plain state_dict of the network instead"
-            ) from None
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint ({reason})") from None
-    if not isinstance(loaded, Mapping):
-        raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict")
-    if "state_dict" in loaded and "optimizer" in loaded:
-        raise ModelError(
-            f"{path} is a training snapshot; use the .pth file that was saved beside it"
-        )
-    state = {str(key): value for key, value in loaded.items() if key not in UNUSED_KEYS}
-    strangers = sorted(key for key, value in state.items() if not isinstance(value, torch.Tensor))
-    if strangers:
-        raise ModelError(f"{path} is not a network's state_dict: {_some(strangers)} is no tensor")
-    return {key: value.float() for key, value in state.items()}
 
 
 def _check_keys(
@@ -136,15 +98,10 @@ def _check_keys(
     if missing or foreign:
         parts = []
         if missing:
-            parts.append(f"it lacks {_some(missing)}")
+            parts.append(f"it lacks {some(missing)}")
         if foreign:
-            parts.append(f"it has {_some(foreign)}, which do not belong there")
+            parts.append(f"it has {some(foreign)}, which do not belong there")
         raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}")
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
 
 
 def _measure(
