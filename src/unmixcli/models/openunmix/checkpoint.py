@@ -29,9 +29,7 @@ _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 class Checkpoint:
     """A state dict that is certain to be an Open-Unmix network, and its sizes.
 
-    The estimate of a network is a gain for each of its heads, channels and
-    output bins. Published networks have one head; a joint network has one for
-    every target that it estimates.
+    It estimates a gain for each of its channels and output bins.
     """
 
     path: Path
@@ -43,7 +41,6 @@ class Checkpoint:
     hidden: int
     layers: int
     bidirectional: bool
-    heads: int
 
     @property
     def n_fft(self) -> int:
@@ -110,21 +107,20 @@ def _measure(
     """Read the sizes off the tensors and check that every tensor fits them."""
     bins = state["input_mean"].numel()
     output_bins = state["output_mean"].shape[-1] if state["output_mean"].dim() else 0
-    heads = state["output_mean"].numel() // max(output_bins, 1)
     rows = state["fc1.weight"].shape
     hidden = rows[0] if len(rows) == 2 else 0
     channels = rows[1] // bins if len(rows) == 2 and bins else 0
     width = hidden // 2 if bidirectional else hidden
-    outputs = heads * channels * output_bins
+    outputs = channels * output_bins
     shapes: dict[str, tuple[int, ...]] = {
         "input_mean": (bins,),
         "input_scale": (bins,),
         "fc1.weight": (hidden, channels * bins),
         "fc2.weight": (hidden, 2 * hidden),
         "fc3.weight": (outputs, hidden),
+        "output_mean": (output_bins,),
+        "output_scale": (output_bins,),
     }
-    for name in ("output_mean", "output_scale"):
-        shapes[name] = (heads, output_bins) if state[name].dim() == 2 else (output_bins,)
     for norm, size in (("bn1", hidden), ("bn2", hidden), ("bn3", outputs)):
         shapes |= {f"{norm}.{part}": (size,) for part in _BATCH_NORM}
     for layer in range(layers):
@@ -144,6 +140,4 @@ def _measure(
             )
     if channels not in (1, 2):
         raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported")
-    return Checkpoint(
-        path, state, bins, output_bins, channels, hidden, layers, bidirectional, heads
-    )
+    return Checkpoint(path, state, bins, output_bins, channels, hidden, layers, bidirectional)

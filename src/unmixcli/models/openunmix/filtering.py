@@ -24,7 +24,7 @@ from ...signal.em import (
 )
 from ...signal.masks import apply_gains, gains_of_magnitudes, ratio_mask, residual_gain
 from ...signal.stft import Audio, Framing, block_sizes, magnitude_of, overlap_add, stft
-from .network import Network
+from .head import Head, Ranges
 from .sequence import Sequence
 
 LONG_WINDOW = 512
@@ -64,9 +64,9 @@ class Filter:
 
     Parameters
     ----------
-    networks : list of Network
+    head : Head
     ranges : list of (int, int)
-        Ranges of bins, as the networks' output layers were built for.
+        Ranges of bins, as the head was built for.
     framing : Framing
     config : SeparationConfig
     sequences : list of Sequence
@@ -75,27 +75,30 @@ class Filter:
         Frames of the track.
     limit : int
         Frames of a block where no window of the EM decides.
+    device : torch.device
     """
 
     def __init__(
         self,
-        networks: list[Network],
-        ranges: list[tuple[int, int]],
+        head: Head,
+        ranges: Ranges,
         framing: Framing,
         config: SeparationConfig,
         sequences: list[Sequence],
         frames: int,
         limit: int,
+        device: torch.device,
     ) -> None:
-        self._networks = networks
+        self._head = head
         self._ranges = ranges
         self._framing = framing
         self._config = config
         self._sequences = sequences
         self._frames = frames
         self._limit = limit
+        self._device = device
         self._local = threading.local()
-        targets = sum(len(network.targets) for network in networks)
+        targets = len(head.targets)
         self._stems = targets + config.residual
         # The EM tells sources apart, so a single target is given the rest as its opponent.
         self._residual = config.residual or (config.niter > 0 and targets == 1)
@@ -202,8 +205,7 @@ class Filter:
         return (self._long or {}).get(first // self._window, _Window())
 
     def _spectrum(self, first: int, stretch: Audio) -> torch.Tensor:
-        device = self._networks[0].merge.device
-        return stft(torch.from_numpy(stretch).to(device), self._framing)
+        return stft(torch.from_numpy(stretch).to(self._device), self._framing)
 
     def _gains(
         self, first: int, spectrum: torch.Tensor
@@ -211,10 +213,11 @@ class Filter:
         """Yield each range's index, its part of the spectrum and the first estimates' gains."""
         end = first + spectrum.shape[1]
         rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
+        gains_of = self._head(rows)
         config = self._config
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]
-            gains = self._network_gains(rows, k)
+            gains = gains_of(k)
             magnitude = None
             if config.softmask or gains.shape[1] < part.shape[0]:
                 magnitude = magnitude_of(part)
@@ -226,24 +229,6 @@ class Filter:
             elif self._residual:
                 gains = torch.cat([gains, residual_gain(gains)])
             yield k, part, gains
-
-    def _network_gains(self, rows: list[torch.Tensor], k: int) -> torch.Tensor:
-        """Run the output layers for one range of bins.
-
-        Returns
-        -------
-        Tensor, shape (targets, the networks' channels, frames, bins)
-        """
-        first = self._networks[0]
-        heads, channels = len(first.targets), first.channels
-        width = first.output[k].bias.shape[0]
-        gains = rows[0].new_empty((len(rows), rows[0].shape[0], width))
-        for network, row, out in zip(self._networks, rows, gains, strict=True):
-            layer = network.output[k]
-            torch.addmm(layer.bias, row, layer.weight, out=out)
-        shape = (len(rows), rows[0].shape[0], heads, channels, width // (heads * channels))
-        # Either one network has many heads or many networks have one: a view either way.
-        return gains.relu_().view(shape).permute(0, 2, 3, 1, 4).flatten(0, 1)
 
     def _refine(
         self,
