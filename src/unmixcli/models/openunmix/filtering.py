@@ -31,6 +31,25 @@ LONG_WINDOW = 512
 """Windows of the EM up to this many frames are one block; longer ones are measured first."""
 
 
+class BlockMemory:
+    """Memory for the spectra of a block, the same for every block that a thread works on.
+
+    It is too large for the allocator to keep, and fresh pages cost more than
+    the arithmetic that fills them.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def take(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        """Return a tensor of some shape, of the kind of another; what it holds is left over."""
+        size = math.prod(shape)
+        kept: torch.Tensor | None = getattr(self._local, "kept", None)
+        if kept is None or kept.numel() < size:
+            kept = self._local.kept = torch.empty(size, dtype=like.dtype, device=like.device)
+        return kept[:size].view(shape)
+
+
 @dataclass
 class Measurement:
     """What the EM needs to know of a window that spans several blocks."""
@@ -76,6 +95,7 @@ class Filter:
     limit : int
         Frames of a block where no window of the EM decides.
     device : torch.device
+    memory : BlockMemory
     """
 
     def __init__(
@@ -88,6 +108,7 @@ class Filter:
         frames: int,
         limit: int,
         device: torch.device,
+        memory: BlockMemory,
     ) -> None:
         self._head = head
         self._ranges = ranges
@@ -97,7 +118,7 @@ class Filter:
         self._frames = frames
         self._limit = limit
         self._device = device
-        self._local = threading.local()
+        self._memory = memory
         targets = len(head.targets)
         self._stems = targets + config.residual
         # The EM tells sources apart, so a single target is given the rest as its opponent.
@@ -174,7 +195,7 @@ class Filter:
             As `unmixcli.signal.stft.overlap_add` leaves it.
         """
         spectrum = self._spectrum(first, stretch)
-        stems = self._buffer((self._stems, *spectrum.shape), spectrum)
+        stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
         if self._config.niter and scale is None:
@@ -188,18 +209,6 @@ class Filter:
                 known = [covariances[k] for covariances in window.covariances]
                 self._refine(gains, MixtureSpectrum.of(part), scale, known, out)
         return first, overlap_add(stems, self._framing).cpu().numpy()
-
-    def _buffer(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """Return memory for a block's spectra, the same for every block of a thread.
-
-        It is too large for the allocator to keep, and fresh pages cost more
-        than the arithmetic that fills them.
-        """
-        size = math.prod(shape)
-        kept: torch.Tensor | None = getattr(self._local, "buffer", None)
-        if kept is None or kept.numel() < size:
-            kept = self._local.buffer = torch.empty(size, dtype=like.dtype, device=like.device)
-        return kept[:size].view(shape)
 
     def _known(self, first: int) -> _Window:
         return (self._long or {}).get(first // self._window, _Window())

@@ -18,7 +18,7 @@ from ...config import SeparationConfig
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
 from ..base import Block, Mixture, Progress
 from ..workers import Workers
-from .filtering import Filter
+from .filtering import BlockMemory, Filter
 from .front import Front
 from .head import Head, Ranges
 from .network import Trunk
@@ -74,6 +74,7 @@ class OpenUnmix:
         self._framing = framing
         self._device = device
         self._workers = Workers(device)
+        self._memory = BlockMemory()
 
     def separate(
         self, mixture: Mixture, config: SeparationConfig, progress: Progress
@@ -95,6 +96,7 @@ class OpenUnmix:
                 frames,
                 limit,
                 self._device,
+                self._memory,
             )
             yield from self._synthesise(mixture, filtering, _stage(progress, "separating"))
 
