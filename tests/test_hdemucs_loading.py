@@ -78,7 +78,10 @@ def with_shape(key: str, *shape: int) -> Callable[[State], object]:
         (without("freq_emb.embedding.weight"), "it lacks freq_emb.embedding.weight"),
         (lambda state: state | {"extra": torch.zeros(1)}, "it has extra, which do not belong"),
         (with_shape("time_encoder.1.conv.bias", 9), r"the shape \(9,\), and the other"),
-        (with_shape("freq_encoder.0.conv.weight", 0, 0, 8, 1), "it lacks freq_encoder.0.conv.weight"),
+        (
+            with_shape("freq_encoder.0.conv.weight", 0, 0, 8, 1),
+            "it lacks freq_encoder.0.conv.weight",
+        ),
         (with_shape("freq_encoder.1.conv.weight", 1, 4, 8, 1), "do not go together|the shape"),
         (with_shape("freq_emb.embedding.weight", 100, 4), "do not go together|the shape"),
         (with_shape("freq_encoder.99999.conv.weight", 1), "not a Hybrid Demucs network"),

@@ -86,9 +86,9 @@ def _measure(path: Path, state: Mapping[str, torch.Tensor], card: ModelCard) -> 
     if lacking or depth > MAX_DEPTH:
         raise _not_a_network(path, f"it lacks {some(lacking)}" if lacking else f"{depth} layers")
     channels, inputs = state[_FIRST].shape[:2]
-    # Both branches have a real and an imaginary part for each channel of the audio.
-    audio_channels = inputs // 2
-    sources, rest = divmod(state[last].numel(), max(inputs, 1))
+    # The spectrogram has a real and an imaginary part for each channel of the audio.
+    audio_channels = max(1, inputs // 2)
+    sources, rest = divmod(state[last].numel(), inputs)
     if sources != len(card.targets) or rest:
         raise ModelError(
             f"{path} has {sources} sources, but {card.name} is described as having "
@@ -102,7 +102,7 @@ def _measure(path: Path, state: Mapping[str, torch.Tensor], card: ModelCard) -> 
     return {
         "audio_channels": audio_channels,
         "channels": channels,
-        "growth": state[_SECOND].shape[0] // max(channels, 1),
+        "growth": max(1, state[_SECOND].shape[0] // channels),
         "nfft": 8 * state[_EMBEDDING].shape[0],  # the first layer has a stride of 4
         "depth": depth,
     }
