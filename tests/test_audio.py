@@ -59,9 +59,7 @@ def test_excerpt(tmp_path: Path) -> None:
     ("start", "duration", "words"),
     [(2, -1, "2.00 s long"), (99, 1, "2.00 s long"), (0, 1e-6, "less than one sample")],
 )
-def test_excerpt_beyond_the_end(
-    tmp_path: Path, start: float, duration: float, words: str
-) -> None:
+def test_excerpt_beyond_the_end(tmp_path: Path, start: float, duration: float, words: str) -> None:
     path = write_float(tmp_path / "a.wav", music(2))
     with pytest.raises(InputError, match=words):
         open_excerpt(path, start, duration)
@@ -69,9 +67,7 @@ def test_excerpt_beyond_the_end(
 
 def test_more_than_two_channels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     samples = music(0.5, channels=6)
-    np.testing.assert_array_equal(
-        read(write_float(tmp_path / "a.wav", samples)), samples[:, :2]
-    )
+    np.testing.assert_array_equal(read(write_float(tmp_path / "a.wav", samples)), samples[:, :2])
     assert "6 channels" in caplog.text
 
 
@@ -155,7 +151,10 @@ def test_resampled_length_is_exact(rates: tuple[int, int], length: int, block: i
 def test_there_and_back_is_the_same_sound() -> None:
     class Recording:
         sample_rate, channels, length = 48000, 2, 96001
-        samples = music(3, 48000).T[:, :96001]
+        # What both rates can carry: no noise above the lower one's limit.
+        samples = np.float32(0.2) * np.sin(
+            np.arange(96001) / 48000 * 2 * np.pi * np.array([[440], [9000]])
+        ).astype(np.float32)
 
         def blocks(self) -> list[np.ndarray]:
             return [self.samples[:, a : a + 5000] for a in range(0, self.length, 5000)]
@@ -165,8 +164,7 @@ def test_there_and_back_is_the_same_sound() -> None:
     assert sum(block.shape[-1] for block in there) == mixture.length
     back = np.concatenate(list(mixture.restore(block[None] for block in there)), -1)[0]
     assert back.shape == Recording.samples.shape
-    error = back[:, 100:-100] - Recording.samples[:, 100:-100]
-    assert np.square(error).mean() < 1e-2 * np.square(Recording.samples).mean()
+    np.testing.assert_allclose(back[:, 500:-500], Recording.samples[:, 500:-500], atol=1e-4)
 
 
 # Writing

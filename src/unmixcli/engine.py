@@ -252,9 +252,7 @@ class _ArrayRecording:
     sample_rate: int
 
     @classmethod
-    def of(
-        cls, audio: NDArray[Any], sample_rate: int, config: SeparationConfig
-    ) -> _ArrayRecording:
+    def of(cls, audio: NDArray[Any], sample_rate: int, config: SeparationConfig) -> _ArrayRecording:
         array = np.asarray(audio)
         if array.ndim == 1:
             array = array[:, np.newaxis]
@@ -280,11 +278,11 @@ class _ArrayRecording:
 
     @property
     def channels(self) -> int:
-        return self.samples.shape[0]
+        return int(self.samples.shape[0])
 
     @property
     def length(self) -> int:
-        return self.samples.shape[1]
+        return int(self.samples.shape[1])
 
     def blocks(self) -> Iterator[Block]:
         size = 65536
@@ -354,5 +352,3 @@ def separate(
 
 def _ignore(stage: str, fraction: float) -> None:
     """Take progress and tell nobody."""
-
-

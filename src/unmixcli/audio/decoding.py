@@ -47,7 +47,6 @@ def decode(path: Path, name: str, temp_dir: Path | None = None) -> BinaryIO:
         if not container.streams.audio:
             raise InputError(f"{name} has no sound in it")
         stream = container.streams.audio[0]
-        stream.thread_type = "AUTO"
         file = open_scratch(temp_dir)
         try:
             return _decode(container, stream, file, name)

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 Audio = NDArray[np.float32]
 
 
-def resample(
-    blocks: Iterable[Audio], rate_in: int, rate_out: int, length: int
-) -> Iterator[Audio]:
+def resample(blocks: Iterable[Audio], rate_in: int, rate_out: int, length: int) -> Iterator[Audio]:
     """Resample a stream.
 
     Parameters
@@ -124,5 +122,6 @@ def fit_channels(block: Audio, channels: int) -> Audio:
     if block.shape[-2] == channels:
         return block
     if channels == 1:
-        return block.mean(-2, keepdims=True, dtype=np.float32)
+        mean: Audio = block.mean(-2, keepdims=True, dtype=np.float32)
+        return mean
     return np.repeat(block, channels, axis=-2)

@@ -131,15 +131,17 @@ class StemWriter:
             for path in self._paths:
                 self._make_folder(path.parent)
                 part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+                self._parts.append(part)
                 self._files.append(
                     soundfile.SoundFile(
                         part, "x", sample_rate, channels, format.encoding, format=container
                     )
                 )
-                self._parts.append(part)
-        except _WRITE_ERRORS as error:
+        except BaseException as error:  # an interruption, too, must leave nothing behind
             self._discard()
-            raise self._failure(path, error) from None
+            if isinstance(error, _WRITE_ERRORS):
+                raise self._failure(path, error) from None
+            raise
 
     @property
     def levels(self) -> list[Level]:

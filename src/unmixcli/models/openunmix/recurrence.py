@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
+from functools import partial
 from threading import Event
 
 import torch
 from torch import nn
 
 from ..workers import Workers
-from .network import Network
+from .network import Trunk
 from .sequence import Sequence, SequenceStore
 
 BLOCK_FRAMES = 1024
@@ -29,7 +30,7 @@ class Recurrence:
 
     Parameters
     ----------
-    networks : list of Network
+    trunks : list of Trunk
     workers : Workers
     device : torch.device
     frames : int
@@ -37,22 +38,22 @@ class Recurrence:
     """
 
     def __init__(
-        self, networks: list[Network], workers: Workers, device: torch.device, frames: int
+        self, trunks: list[Trunk], workers: Workers, device: torch.device, frames: int
     ) -> None:
-        self._networks = networks
+        self._trunks = trunks
         self._workers = workers
         self._device = device
         self._starts = range(0, frames, BLOCK_FRAMES)
         self._frames = frames
         self._stop = Event()
         self._blocks_done = 0
-        directions = len(networks[0].layers[0])
-        self._side_by_side = min(len(networks), max(1, workers.count // directions))
+        directions = len(trunks[0].layers[0])
+        self._side_by_side = min(len(trunks), max(1, workers.count // directions))
 
     @property
     def widths(self) -> int:
         """Numbers a frame that all sequences need together, the networks' own included."""
-        hidden = [network.hidden for network in self._networks]
+        hidden = [trunk.hidden for trunk in self._trunks]
         return sum(hidden) + 2 * self._side_by_side * sum(set(hidden))
 
     def run(
@@ -69,44 +70,40 @@ class Recurrence:
             Called with the fraction done.
         """
         scratch = _Scratch(store)
-        for first in range(0, len(self._networks), self._side_by_side):
-            group = list(
-                enumerate(
-                    zip(
-                        self._networks[first : first + self._side_by_side],
-                        sequences[first : first + self._side_by_side],
-                        strict=True,
-                    )
-                )
-            )
-            for layer in range(max(len(network.layers) for _, (network, _) in group)):
-                self._run_all(
-                    (
-                        (self._pass, lstm, self._inputs(network, own, scratch, slot, layer),
-                         scratch.halves(network, slot, layer)[backwards], bool(backwards))
-                        for slot, (network, own) in group
-                        if layer < len(network.layers)
-                        for backwards, lstm in enumerate(network.layers[layer])
-                    ),
-                    progress,
-                )
-            for slot, (network, own) in group:
-                last = scratch.halves(network, slot, len(network.layers) - 1)
-                self._merge(network, own, last)
+        for first in range(0, len(self._trunks), self._side_by_side):
+            members = range(first, min(first + self._side_by_side, len(self._trunks)))
+            group = [(self._trunks[n], sequences[n], n - first) for n in members]
+            for layer in range(max(len(trunk.layers) for trunk, _, _ in group)):
+                passes = [
+                    one
+                    for trunk, own, slot in group
+                    if layer < len(trunk.layers)
+                    for one in self._passes(trunk, own, scratch.of(trunk, slot), layer)
+                ]
+                self._run_all(passes, progress)
+            for trunk, own, slot in group:
+                self._merge(trunk, own, scratch.of(trunk, slot)[(len(trunk.layers) - 1) % 2])
 
-    def _inputs(
-        self, network: Network, own: Sequence, scratch: _Scratch, slot: int, layer: int
-    ) -> list[Sequence]:
-        return [own] if layer == 0 else scratch.halves(network, slot, layer - 1)
+    def _passes(
+        self, trunk: Trunk, own: Sequence, places: list[list[Sequence]], layer: int
+    ) -> list[Callable[[], None]]:
+        """Return the passes of a layer: one for each direction."""
+        inputs = places[(layer - 1) % 2] if layer else [own]
+        return [
+            partial(self._pass, lstm, inputs, output, backwards)
+            for lstm, output, backwards in zip(
+                trunk.layers[layer], places[layer % 2], (False, True), strict=False
+            )
+        ]
 
     def _run_all(
-        self, tasks: Iterable[tuple[object, ...]], progress: Callable[[float], None]
+        self, passes: Iterable[Callable[[], None]], progress: Callable[[float], None]
     ) -> None:
         """Run passes side by side, reporting from this thread."""
         total = len(self._starts) * sum(
-            len(layer) for network in self._networks for layer in network.layers
+            len(layer) for trunk in self._trunks for layer in trunk.layers
         )
-        futures = [self._workers.submit(*task) for task in tasks]  # type: ignore[arg-type]
+        futures = [self._workers.submit(one) for one in passes]
         try:
             pending = set(futures)
             while pending:
@@ -135,15 +132,14 @@ class Recurrence:
             output.write(first, (rows.flip(0) if backwards else rows).cpu())
             self._blocks_done += 1
 
-    def _merge(self, network: Network, own: Sequence, last: list[Sequence]) -> None:
+    def _merge(self, trunk: Trunk, own: Sequence, last: list[Sequence]) -> None:
         """Join the input layer's output with the LSTM's, in the place of the former."""
-
         size = self._workers.block_size(self._frames, BLOCK_FRAMES)
 
         def merge(first: int) -> None:
             end = min(first + size, self._frames)
-            rows = network.skip(own.read(first, end).to(self._device))
-            rows.addmm_(_read(last, first, end).to(self._device), network.merge)
+            rows = trunk.skip(own.read(first, end).to(self._device))
+            rows.addmm_(_read(last, first, end).to(self._device), trunk.merge)
             own.write(first, rows.relu_().cpu())
 
         for _ in self._workers.map(merge, ((first,) for first in range(0, self._frames, size))):
@@ -154,21 +150,22 @@ class Recurrence:
 
 
 class _Scratch:
-    """Sequences between layers, shared by the networks that run one after another."""
+    """Where layers write, shared by the networks that run one after another."""
 
     def __init__(self, store: SequenceStore) -> None:
         self._store = store
-        self._sequences: dict[tuple[int, int, int, int], list[Sequence]] = {}
+        self._places: dict[tuple[int, int, int], list[list[Sequence]]] = {}
 
-    def halves(self, network: Network, slot: int, layer: int) -> list[Sequence]:
-        """Return where each direction of a layer writes: two places, taking turns."""
-        directions = len(network.layers[layer])
-        key = (slot, network.hidden, directions, layer % 2)
-        if key not in self._sequences:
-            self._sequences[key] = [
-                self._store.add(network.hidden // directions) for _ in range(directions)
+    def of(self, trunk: Trunk, slot: int) -> list[list[Sequence]]:
+        """Return two places that layers take turns with, each a sequence for every direction."""
+        directions = len(trunk.layers[0])
+        key = (slot, trunk.hidden, directions)
+        if key not in self._places:
+            self._places[key] = [
+                [self._store.add(trunk.hidden // directions) for _ in range(directions)]
+                for _ in range(2)
             ]
-        return self._sequences[key]
+        return self._places[key]
 
 
 def _read(sequences: list[Sequence], first: int, end: int) -> torch.Tensor:
