@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .finding import Diagnosis, Finding, words
-from .formats import formats
+from .formats import audio_formats
 from .holdings import folders, models, plugins
 from .machine import devices, torchaudio, versions
 
@@ -15,7 +15,7 @@ _AREAS: dict[str, Callable[[], Iterator[Finding]]] = {
     "versions": versions,
     "devices": devices,
     "torchaudio": torchaudio,
-    "formats": formats,
+    "formats": audio_formats,
     "folders": folders,
     "plugins": plugins,
     "models": models,

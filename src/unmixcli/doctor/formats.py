@@ -14,7 +14,7 @@ _AREA = "formats"
 _DECODERS = ("aac", "alac", "mp3", "opus", "wmav2")
 
 
-def formats() -> Iterator[Finding]:
+def audio_formats() -> Iterator[Finding]:
     """Write and read back a little of each format that stems can have, and look for codecs."""
     yield _libsndfile()
     yield from _ffmpeg()
