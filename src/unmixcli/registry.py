@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from . import paths
-from .catalogue import ModelCard, make_card, read_tables
+from .catalogue import ModelCard, make_card, read_tables, shipped_names
 from .errors import FetchError, ModelError, UnmixError, UsageError
 from .store import Report, Store, silent
 
@@ -128,6 +128,7 @@ class Registry:
         # Ours first, so that no other distribution can take a shipped plugin's name.
         for entry in sorted(entry_points, key=lambda entry: (not _is_ours(entry), entry.name)):
             self._add_plugin(entry)
+        self._sort_shipped()
         self._add_user_catalogue(paths.user_catalogue())
 
     def resolve(self, model: str) -> Resolved:
@@ -194,6 +195,8 @@ class Registry:
         wanted = known.pick_targets(targets)
         known.check_options(options or {})
         card = known.card
+        if check := getattr(known.plugin, "check", None):
+            check(card)
         try:
             weights = self.store.ensure(
                 card,
@@ -227,6 +230,13 @@ class Registry:
             return
         self._plugins[entry.name] = (plugin, _is_ours(entry))
         self.models += [Resolved(card, plugin, _is_ours(entry)) for card in cards]
+
+    def _sort_shipped(self) -> None:
+        """Put the models that ship first, in the order of their catalogue."""
+        order = {name: place for place, name in enumerate(shipped_names())}
+        self.models.sort(
+            key=lambda known: order.get(known.card.name, len(order)) if known.shipped else len(order)
+        )
 
     def _add_user_catalogue(self, path: Path) -> None:
         if not path.is_file():
