@@ -157,6 +157,15 @@ class Registry:
             raise ModelError(f"there is no folder {model} with a model")
         raise ModelError(self._unknown(model))
 
+    def built_in(self, targets: Sequence[str] = ()) -> Resolved | None:
+        """Return a model that comes with the program, weights and all, and has these targets."""
+        for known in self.models:
+            files = known.card.weights
+            inside = bool(files) and all(weights.package_file for weights in files)
+            if known.shipped and inside and set(targets) <= set(known.card.targets):
+                return known
+        return None
+
     def load_model(
         self,
         model: str,
@@ -205,7 +214,7 @@ class Registry:
                 report=silent if progress is None else progress,
             )
         except FetchError as error:
-            raise FetchError(f"{error}{self._instead(card)}") from None
+            raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
         try:
             return card, known.plugin.load(card, weights, wanted, device)
         except (UnmixError, MemoryError):
@@ -235,7 +244,9 @@ class Registry:
         """Put the models that ship first, in the order of their catalogue."""
         order = {name: place for place, name in enumerate(shipped_names())}
         self.models.sort(
-            key=lambda known: order.get(known.card.name, len(order)) if known.shipped else len(order)
+            key=lambda known: (
+                order.get(known.card.name, len(order)) if known.shipped else len(order)
+            )
         )
 
     def _add_user_catalogue(self, path: Path) -> None:
@@ -290,11 +301,8 @@ class Registry:
 
     def _instead(self, card: ModelCard) -> str:
         """Name a model that needs no network, as the way out of a failed fetch."""
-        for known in self.models:
-            own = known.card.weights
-            if known.shipped and own and all(weights.package_file for weights in own):
-                return f"; or use --model {known.card.name}, which needs no download"
-        return ""
+        own = self.built_in()
+        return f"; or use --model {own.card.name}, which needs no download" if own else ""
 
 
 def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
