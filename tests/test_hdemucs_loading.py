@@ -248,6 +248,9 @@ def test_without_torchaudio(
     assert result.stderr.count("\n") == 1
     assert not out.exists()
     assert unmix("models", "list", PYTHONPATH=folder).returncode == 0
+    # It is said before 335 MB are fetched for nothing, and not that they cannot be.
+    result = unmix("separate", song, "-m", "hdemucs", "-o", out, PYTHONPATH=folder)
+    assert result.stderr.startswith("error: hdemucs needs torchaudio, ")
 
 
 def test_everything_else_works_without_torchaudio(

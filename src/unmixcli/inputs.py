@@ -8,8 +8,7 @@ from pathlib import Path
 from .errors import InputError, UnmixError
 
 EXTENSIONS = frozenset(
-    "wav wave flac ogg oga opus mp3 aif aiff aifc au caf w64 rf64 m4a mp4 aac alac wma wv ape "
-    "mka mkv webm mov avi m4v mpg mpeg".split()
+    ["wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf", "w64", "rf64", "m4a", "mp4", "aac", "alac", "wma", "wv", "ape", "mka", "mkv", "webm", "mov", "avi", "m4v", "mpg", "mpeg"]
 )
 """Files that are taken from a folder; a file named by itself may have any name."""
 

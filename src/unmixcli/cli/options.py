@@ -27,7 +27,7 @@ def option(field: str, *names: str, panel: str, metavar: str | None = None) -> A
 
 
 def _worth_showing(default: Any) -> bool:
-    return default not in (None, (), {}, False, "") or default == 0.0 and default is not False
+    return default not in (None, (), {}, False, "") or (default == 0.0 and default is not False)
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def load_model(
     are read off its tensors. It does not hold the names of its sources: the
     card's targets name them, in order.
     """
-    architecture = _import_architecture(card.name)
+    architecture = import_architecture(card.name)
     if len(card.weights) != 1:
         raise ModelError(
             f"{card.name} names {len(card.weights)} weights files; a Hybrid Demucs network "
@@ -135,8 +135,14 @@ def _not_a_network(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path} is not a Hybrid Demucs network: {reason}")
 
 
-def _import_architecture(model: str) -> Callable[..., Any]:
-    """Import torchaudio's network, or say why it cannot be and what to do."""
+def import_architecture(model: str) -> Callable[..., Any]:
+    """Import torchaudio's network.
+
+    Raises
+    ------
+    ModelError
+        If torchaudio cannot be imported: why, and how to install what fits.
+    """
     try:
         from torchaudio.models import HDemucs
     except Exception as error:  # OSError, RuntimeError: a build for another torch or CUDA

@@ -21,6 +21,11 @@ class _Plugin:
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("hdemucs")
 
+    def check(self, card: ModelCard) -> None:
+        from .loading import import_architecture
+
+        import_architecture(card.name)
+
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
     ) -> HybridDemucs:
