@@ -11,6 +11,7 @@ from mkdocs.structure.files import File, Files
 from rich.text import Text
 
 from unmixcli.cli.app import app
+from unmixcli.config import SeparationConfig
 
 # Links that make sense in the repository and have no page here.
 _ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?:\.\./|examples/)[^)]*\)")
@@ -23,8 +24,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Turn links out of the documentation into plain text."""
-    return _ELSEWHERE.sub(r"\1", markdown)
+    """Turn links out of the documentation into plain text, and list the options of the library."""
+    return _ELSEWHERE.sub(r"\1", markdown).replace("<!-- options -->", _fields())
 
 
 def reference() -> str:
@@ -47,6 +48,15 @@ def reference() -> str:
     for name, command in root.commands.items():  # type: ignore[attr-defined]
         lines += _describe(f"unmix {name}", command, 2)
     return "\n".join(lines) + "\n"
+
+
+def _fields() -> str:
+    rows = [
+        (f"`{name}`", f"`{field.default!r}`", _plain(field.description or ""))
+        for name, field in SeparationConfig.model_fields.items()
+    ]
+    lines = ["| field | default | |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _describe(name: str, command: Any, depth: int) -> Iterator[str]:
