@@ -154,7 +154,10 @@ def test_resampled_length_is_exact(rates: tuple[int, int], length: int, block: i
 def test_there_and_back_is_the_same_sound() -> None:
     class Recording:
         sample_rate, channels, length = 48000, 2, 96001
-        samples = music(3, 48000).T[:, :96001]
+        # What both rates can carry: no noise above the lower one's limit.
+        samples = np.float32(0.2) * np.sin(
+            np.arange(96001) / 48000 * 2 * np.pi * np.array([[440], [9000]])
+        ).astype(np.float32)
 
         def blocks(self) -> list[np.ndarray]:
             return [self.samples[:, a : a + 5000] for a in range(0, self.length, 5000)]
@@ -164,8 +167,7 @@ def test_there_and_back_is_the_same_sound() -> None:
     assert sum(block.shape[-1] for block in there) == mixture.length
     back = np.concatenate(list(mixture.restore(block[None] for block in there)), -1)[0]
     assert back.shape == Recording.samples.shape
-    error = back[:, 100:-100] - Recording.samples[:, 100:-100]
-    assert np.square(error).mean() < 1e-2 * np.square(Recording.samples).mean()
+    np.testing.assert_allclose(back[:, 500:-500], Recording.samples[:, 500:-500], atol=1e-4)
 
 
 # Writing

@@ -145,11 +145,11 @@ def test_no_room_to_spool_is_said_before_work_starts(
     mixture.length = 10**14
     stages: list[str] = []
     config = SeparationConfig(temp_dir=tmp_path)
-    with pytest.raises(SpoolError, match="no room.*--temp-dir"):
+    with pytest.raises(SpoolError, match=r"no room.*--temp-dir"):
         next(tiny.separate(mixture, config, lambda stage, fraction: stages.append(stage)))
     assert not stages
     config = SeparationConfig(temp_dir=tmp_path / "missing")
-    with pytest.raises(SpoolError, match="cannot be written.*--temp-dir"):
+    with pytest.raises(SpoolError, match=r"cannot be written.*--temp-dir"):
         next(tiny.separate(ArrayMixture(noise(3000)), config, lambda stage, fraction: None))
 
 

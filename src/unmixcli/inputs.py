@@ -16,10 +16,13 @@ from .errors import InputError, UnmixError
 from .manifest import MANIFEST, stems_in
 from .scratch import open_scratch, scratch_error
 
-EXTENSIONS = frozenset(
-    "wav wave flac ogg oga opus mp3 aif aiff aifc au caf w64 rf64 m4a mp4 aac alac wma wv ape "
-    "mka mkv webm mov avi m4v mpg mpeg".split()  # noqa: SIM905
-)
+# fmt: off
+EXTENSIONS = frozenset((
+    "wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "au", "caf", "w64",
+    "rf64", "m4a", "mp4", "aac", "alac", "wma", "wv", "ape", "mka", "mkv", "webm", "mov", "avi",
+    "m4v", "mpg", "mpeg",
+))
+# fmt: on
 """Files that are taken from a folder; a file named by itself may have any name."""
 
 STDIN = Path("-")

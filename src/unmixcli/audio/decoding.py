@@ -49,7 +49,6 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
         if not container.streams.audio:
             raise InputError(f"{name} has no sound in it")
         stream = container.streams.audio[0]
-        stream.codec_context.thread_type = "AUTO"
         file = open_scratch(temp_dir)
         try:
             return _decode(container, stream, file, name)

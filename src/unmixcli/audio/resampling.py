@@ -133,5 +133,6 @@ def fit_channels(block: Audio, channels: int) -> Audio:
     if block.shape[-2] == channels:
         return block
     if channels == 1:
-        return block.mean(-2, keepdims=True, dtype=np.float32)
+        mean: Audio = block.mean(-2, keepdims=True, dtype=np.float32)
+        return mean
     return np.repeat(block, channels, axis=-2)

@@ -106,11 +106,10 @@ class StemWriter:
                 if encoding.format.name == "wav":
                     for name, value in info_strings(tags_of_it).items():
                         setattr(file, name, value)
-        except _WRITE_ERRORS as error:
+        except BaseException as error:  # an interruption, too, must leave nothing behind
             self._discard()
-            raise self._failure(path, error) from None
-        except BaseException:
-            self._discard()
+            if isinstance(error, _WRITE_ERRORS):
+                raise self._failure(path, error) from None
             raise
 
     @property

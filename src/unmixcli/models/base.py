@@ -29,10 +29,20 @@ Progress = Callable[[str, float], None]
 class Mixture(Protocol):
     """A recording at the model's rate, readable from its start any number of times."""
 
-    sample_rate: int
-    channels: int
-    length: int
-    """Samples per channel; the blocks of one reading add up to it."""
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """1 or 2."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """Samples per channel; the blocks of one reading add up to it."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Read from the start: float32 blocks (channels, samples), finite, of any length."""

@@ -79,15 +79,6 @@ class Workers:
         finally:
             _finish(pending)
 
-    def run_all(self, tasks: Iterable[Callable[[], None]]) -> None:
-        """Run tasks side by side and return when all are done; the first error is raised."""
-        futures = [self.submit(task) for task in tasks]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            _finish(futures)
-
 
 def _infer(function: Callable[..., R], *args: object) -> R:
     with torch.inference_mode():

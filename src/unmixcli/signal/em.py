@@ -179,9 +179,7 @@ def wiener_filter(
         `out`.
     """
     ridge = EPS**0.5 * scale
-    mixed = [
-        (power * covariance[:, k].unsqueeze(1)).sum(0) for k in range(covariance.shape[1])
-    ]
+    mixed = [(power * covariance[:, k].unsqueeze(1)).sum(0) for k in range(covariance.shape[1])]
     wanted = out.shape[0]
     power, covariance = power[:wanted], covariance[:wanted]
     if len(mixed) == 1:

@@ -75,9 +75,11 @@ def _extend(blocks: Iterable[Audio], framing: Framing) -> Iterator[Audio]:
             held += block.shape[-1]
             if held <= pad:
                 continue
-            block = np.concatenate(head, axis=-1)
-            yield block[:, pad:0:-1]
-            tail = block[:, :0]
+            whole = np.concatenate(head, axis=-1)
+            yield whole[:, pad:0:-1]
+            yield whole
+            tail = whole[:, -pad - 1 :]
+            continue
         yield block
         tail = np.concatenate([tail, block[:, -pad - 1 :]], axis=-1)[:, -pad - 1 :]
     if tail is None:
@@ -188,7 +190,9 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
         Not normalised.
     """
     frames = stretch.unfold(-1, framing.n_fft, framing.hop)
-    return torch.fft.rfft(frames * _analysis_window(framing.n_fft, stretch.device))
+    window = _analysis_window(framing.n_fft, stretch.device)
+    spectra: torch.Tensor = torch.fft.rfft(frames * window)
+    return spectra
 
 
 def magnitude_of(spectra: torch.Tensor) -> torch.Tensor:
@@ -288,20 +292,20 @@ class OverlapAdd:
         reach = (framing.overlap - 1) * framing.hop
         total = (self._frames - 1 + framing.overlap) * framing.hop
         ends = [(0, reach), (max(reach, total - reach), total)]  # of a short signal, they meet
-        for lo, hi in ends:
-            lo, hi = max(lo, offset), min(hi, offset + block.shape[-1])
-            if lo < hi:
-                factor = _end_correction(framing, self._frames, lo, hi)
-                block[..., lo - offset : hi - offset] *= factor
+        for start, end in ends:
+            first, last = max(start, offset), min(end, offset + block.shape[-1])
+            if first < last:
+                factor = _end_correction(framing, self._frames, first, last)
+                block[..., first - offset : last - offset] *= factor
 
 
-def _end_correction(framing: Framing, frames: int, lo: int, hi: int) -> Audio:
+def _end_correction(framing: Framing, frames: int, first: int, last: int) -> Audio:
     """Return the full sum of squared windows over the one that the frames really have."""
     window = torch.hann_window(framing.n_fft, periodic=True, dtype=torch.float64)
     square = window.square().numpy()
-    position = np.arange(lo, hi)
-    full = np.zeros(hi - lo)
-    real = np.zeros(hi - lo)
+    position = np.arange(first, last)
+    full = np.zeros(last - first)
+    real = np.zeros(last - first)
     newest = position // framing.hop
     for back in range(framing.overlap):
         frame = newest - back

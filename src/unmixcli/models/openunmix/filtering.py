@@ -263,4 +263,3 @@ class Filter:
                 estimates = torch.empty_like(gains, dtype=out.dtype)
                 wiener_filter(power, covariance, mixture, scale, estimates)
                 power, statistics = estimate_power(estimates)
-

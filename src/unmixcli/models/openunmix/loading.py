@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def _ranges(bins: int, at_most: int) -> list[tuple[int, int]]:
     """Divide bins into ranges of nearly equal size."""
     count = -(-bins // at_most)
     edges = [bins * k // count for k in range(count + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _check(card: ModelCard, checkpoint: Checkpoint, names: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
+from functools import partial
 from threading import Event
 
 import torch
@@ -70,43 +71,39 @@ class Recurrence:
         """
         scratch = _Scratch(store)
         for first in range(0, len(self._networks), self._side_by_side):
-            group = list(
-                enumerate(
-                    zip(
-                        self._networks[first : first + self._side_by_side],
-                        sequences[first : first + self._side_by_side],
-                        strict=True,
-                    )
-                )
-            )
-            for layer in range(max(len(network.layers) for _, (network, _) in group)):
-                self._run_all(
-                    (
-                        (self._pass, lstm, self._inputs(network, own, scratch, slot, layer),
-                         scratch.halves(network, slot, layer)[backwards], bool(backwards))
-                        for slot, (network, own) in group
-                        if layer < len(network.layers)
-                        for backwards, lstm in enumerate(network.layers[layer])
-                    ),
-                    progress,
-                )
-            for slot, (network, own) in group:
-                last = scratch.halves(network, slot, len(network.layers) - 1)
-                self._merge(network, own, last)
+            members = range(first, min(first + self._side_by_side, len(self._networks)))
+            group = [(self._networks[n], sequences[n], n - first) for n in members]
+            for layer in range(max(len(network.layers) for network, _, _ in group)):
+                passes = [
+                    one
+                    for network, own, slot in group
+                    if layer < len(network.layers)
+                    for one in self._passes(network, own, scratch.of(network, slot), layer)
+                ]
+                self._run_all(passes, progress)
+            for network, own, slot in group:
+                self._merge(network, own, scratch.of(network, slot)[(len(network.layers) - 1) % 2])
 
-    def _inputs(
-        self, network: Network, own: Sequence, scratch: _Scratch, slot: int, layer: int
-    ) -> list[Sequence]:
-        return [own] if layer == 0 else scratch.halves(network, slot, layer - 1)
+    def _passes(
+        self, network: Network, own: Sequence, places: list[list[Sequence]], layer: int
+    ) -> list[Callable[[], None]]:
+        """Return the passes of a layer: one for each direction."""
+        inputs = places[(layer - 1) % 2] if layer else [own]
+        return [
+            partial(self._pass, lstm, inputs, output, backwards)
+            for lstm, output, backwards in zip(
+                network.layers[layer], places[layer % 2], (False, True), strict=False
+            )
+        ]
 
     def _run_all(
-        self, tasks: Iterable[tuple[object, ...]], progress: Callable[[float], None]
+        self, passes: Iterable[Callable[[], None]], progress: Callable[[float], None]
     ) -> None:
         """Run passes side by side, reporting from this thread."""
         total = len(self._starts) * sum(
             len(layer) for network in self._networks for layer in network.layers
         )
-        futures = [self._workers.submit(*task) for task in tasks]  # type: ignore[arg-type]
+        futures = [self._workers.submit(one) for one in passes]
         try:
             pending = set(futures)
             while pending:
@@ -137,7 +134,6 @@ class Recurrence:
 
     def _merge(self, network: Network, own: Sequence, last: list[Sequence]) -> None:
         """Join the input layer's output with the LSTM's, in the place of the former."""
-
         size = self._workers.block_size(self._frames, BLOCK_FRAMES)
 
         def merge(first: int) -> None:
@@ -154,21 +150,22 @@ class Recurrence:
 
 
 class _Scratch:
-    """Sequences between layers, shared by the networks that run one after another."""
+    """Where layers write, shared by the networks that run one after another."""
 
     def __init__(self, store: SequenceStore) -> None:
         self._store = store
-        self._sequences: dict[tuple[int, int, int, int], list[Sequence]] = {}
+        self._places: dict[tuple[int, int, int], list[list[Sequence]]] = {}
 
-    def halves(self, network: Network, slot: int, layer: int) -> list[Sequence]:
-        """Return where each direction of a layer writes: two places, taking turns."""
-        directions = len(network.layers[layer])
-        key = (slot, network.hidden, directions, layer % 2)
-        if key not in self._sequences:
-            self._sequences[key] = [
-                self._store.add(network.hidden // directions) for _ in range(directions)
+    def of(self, network: Network, slot: int) -> list[list[Sequence]]:
+        """Return two places that layers take turns with, each a sequence for every direction."""
+        directions = len(network.layers[0])
+        key = (slot, network.hidden, directions)
+        if key not in self._places:
+            self._places[key] = [
+                [self._store.add(network.hidden // directions) for _ in range(directions)]
+                for _ in range(2)
             ]
-        return self._sequences[key]
+        return self._places[key]
 
 
 def _read(sequences: list[Sequence], first: int, end: int) -> torch.Tensor:

@@ -56,7 +56,7 @@ class _FileSequence:
 
     def read(self, first: int, end: int) -> torch.Tensor:
         rows = np.empty((end - first, self._width), np.float32)
-        left = memoryview(rows).cast("B")
+        left = memoryview(rows.data).cast("B")
         with self._lock:
             self._file.seek(self._offset + first * self._width * _ITEM)
             while left:
@@ -67,7 +67,7 @@ class _FileSequence:
         return torch.from_numpy(rows)
 
     def write(self, first: int, rows: torch.Tensor) -> None:
-        left = memoryview(np.ascontiguousarray(rows.cpu().numpy())).cast("B")
+        left = memoryview(np.ascontiguousarray(rows.cpu().numpy()).data).cast("B")
         try:
             with self._lock:
                 self._file.seek(self._offset + first * self._width * _ITEM)

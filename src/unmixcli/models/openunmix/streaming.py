@@ -103,7 +103,8 @@ class OpenUnmix:
         if weights.shape[0] == 2:
             rows.addmm_(magnitude[1], weights[1])
         sizes = [network.hidden for network in self._networks]
-        for sequence, own in zip(sequences, rows.tanh_().cpu().split(sizes, -1), strict=True):
+        parts = torch.split(rows.tanh_().cpu(), sizes, -1)
+        for sequence, own in zip(sequences, parts, strict=True):
             sequence.write(first, own)
         return first + rows.shape[0]
 
