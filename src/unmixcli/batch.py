@@ -87,7 +87,7 @@ class Batch:
         self._watch = watch
         self._card = Registry().resolve(config.model).card
         self._plan = Plan.of(config, self._card.targets)
-        self._namer = Namer.of(config, self._card.name)
+        self._namer = Namer.of(config, self._card.name, self._plan.names)
         self._claims = Claims()
         self._separator: Separator | None = None
         self.place = ""

@@ -98,7 +98,9 @@ class Separator:
         self.config = config or SeparationConfig.parse(**options)
         self._encoding = Encoding.of(self.config)
         registry = Registry()
-        self.plan = Plan.of(self.config, registry.resolve(self.config.model).card.targets)
+        card = registry.resolve(self.config.model).card
+        self.plan = Plan.of(self.config, card.targets)
+        self._namer = Namer.of(self.config, card.name, self.plan.names)
         self.card, self._model = registry.load_model(
             self.config.model,
             self.plan.targets,
@@ -107,7 +109,6 @@ class Separator:
             progress=fetch_progress,
             options=self.config.options,
         )
-        self._namer = Namer.of(self.config, self.card.name)
 
     @property
     def stem_names(self) -> tuple[str, ...]:

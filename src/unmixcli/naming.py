@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,22 @@ class Namer:
     extension: str
 
     @classmethod
-    def of(cls, config: SeparationConfig, model: str) -> Namer:
-        """Name as a config wants it."""
+    def of(cls, config: SeparationConfig, model: str, stems: Collection[str]) -> Namer:
+        """Name stems as a config wants it.
+
+        Raises
+        ------
+        UsageError
+            If its template calls all stems the same.
+        """
         template = config.filename
         if template is None:
             folder = "{track}" if config.outdir else "{track}_{model}"
             template = f"{folder}/{{target}}.{{ext}}"
+        if len(stems) > 1 and "{target}" not in template:
+            raise UsageError(
+                f"{', '.join(stems)} would all have one name: put {{target}} into --filename"
+            )
         return cls(template, config.outdir or Path(), model, config.format)
 
     @property

@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -91,6 +92,7 @@ class StemWriter:
         self._files: list[soundfile.SoundFile] = []
         self._made: list[Path] = []
         self._finished = self._placed = False
+        self._pool = ThreadPoolExecutor(min(len(self._paths), os.cpu_count() or 1))
         refuse_existing(self._paths, self._replaced)
         options = encoding.file_options(shape.channels, shape.length)
         path = self._paths[0]
@@ -127,19 +129,24 @@ class StemWriter:
 
     def write(self, block: Audio) -> None:
         """Append to every stem; shape (stems, channels, samples)."""
-        limit = self._encoding.clip != "none"
-        for k, (stem, file) in enumerate(zip(block, self._files, strict=True)):
-            size = peak_of(stem)
-            self._peaks[k] = max(self._peaks[k], size)
-            if size > 1 and limit:
-                self._limited[k] += np.count_nonzero(np.abs(stem) > 1)
-            held = np.clip(stem, -1, 1) if size > 1 and limit else stem
-            try:
-                for first in range(0, held.shape[-1], _SLICE):
-                    samples = _encodable(held[:, first : first + _SLICE], self._encoding.bit_depth)
-                    file.write(np.ascontiguousarray(samples.T))
-            except _WRITE_ERRORS as error:
-                raise self._failure(self._paths[k], error) from None
+        # Encoding mp3 or opus takes longer than separating, and a core for every stem.
+        for written in [
+            self._pool.submit(self._write_one, k, stem) for k, stem in enumerate(block)
+        ]:
+            written.result()
+
+    def _write_one(self, k: int, stem: Audio) -> None:
+        size = peak_of(stem)
+        self._peaks[k] = max(self._peaks[k], size)
+        if size > 1 and self._encoding.clip != "none":
+            self._limited[k] += np.count_nonzero(np.abs(stem) > 1)
+            stem = np.clip(stem, -1, 1)
+        try:
+            for first in range(0, stem.shape[-1], _SLICE):
+                samples = _encodable(stem[:, first : first + _SLICE], self._encoding.bit_depth)
+                self._files[k].write(np.ascontiguousarray(samples.T))
+        except _WRITE_ERRORS as error:
+            raise self._failure(self._paths[k], error) from None
 
     def finish(self) -> None:
         """Complete the files, which still have their temporary names.
@@ -177,6 +184,7 @@ class StemWriter:
         except BaseException:
             self._discard()
             raise
+        self._pool.shutdown()
         for part in self._parts:
             part.release()
 
@@ -217,6 +225,7 @@ class StemWriter:
 
     def _discard(self) -> None:
         """Leave nothing behind: neither files nor folders that were made for them."""
+        self._pool.shutdown(cancel_futures=True)
         for file in self._files:
             with contextlib.suppress(*_WRITE_ERRORS):
                 file.close()
