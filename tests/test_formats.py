@@ -143,7 +143,7 @@ def test_integers_are_exact(tmp_path: Path) -> None:
 @pytest.fixture
 def loud(run: Run) -> Path:
     """A recording beyond full scale, with stems that are too."""
-    return write_float(Path("loud.wav"), 8 * music(1.0))
+    return write_float(Path("loud.wav"), 20 * music(1.0))
 
 
 def test_clip_rescale(run: Run, tiny_model: Path, loud: Path) -> None:

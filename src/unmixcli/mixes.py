@@ -120,7 +120,7 @@ class Plan:
         lockstep = _Lockstep(mixture)
         for block in stems:
             out: Audio = np.tensordot(self.stem_parts, block, 1)
-            if self.mixture_part.any():
+            if self.mixture_part.any() and block.shape[-1]:
                 out += self.mixture_part[:, np.newaxis, np.newaxis] * lockstep.take(block.shape[-1])
             yield out
 
