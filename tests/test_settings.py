@@ -70,12 +70,16 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert set(values) == set(SeparationConfig.model_fields)
     values["options"] = (*values["options"][:2], {"shifts": "2", "fast": "true"})
     values["mix"] = (*values["mix"][:2], ("k=drums+bass", "l=vocals"))
+
+    def load(field: str) -> Settings:
+        return Settings.load({"format": "ogg"} if field == "quality" else {})
+
     for field, (written, typed, value) in values.items():
         toml.write_text(f"{field} = {written}\n")
-        assert getattr(Settings.load().config(), field) == value, field
+        assert getattr(load(field).config(), field) == value, field
         toml.unlink()
         monkeypatch.setenv(variable_of(field), typed)
-        assert getattr(Settings.load().config(), field) == value, field
+        assert getattr(load(field).config(), field) == value, field
         monkeypatch.delenv(variable_of(field))
 
 
@@ -135,6 +139,8 @@ def test_a_default_is_no_obstacle_to_an_option(toml: Path) -> None:
     config = Settings.load({"format": "flac"}).config()
     assert (config.quality, config.clip) == (None, None)
     assert Settings.load({"format": "ogg"}).config().quality == 3
+    toml.write_text("quality = 3\nformat = 'wav'\n")
+    assert Settings.load().config().quality is None
     toml.write_text("clip = 'none'\n")
     assert Settings.load({"bit_depth": "16"}).config().clip is None
     assert Settings.load({"bit_depth": "32f"}).config().clip == "none"
@@ -156,6 +162,12 @@ def test_the_command_takes_them(run: Run, tiny_model: Path, toml: Path) -> None:
     assert soundfile.info("o/song/vocals.flac").subtype == "PCM_24"
     assert run("separate", "song.wav", "-f", "wav", "-t", "drums").code == 0
     assert soundfile.info("o/song/drums.wav").subtype == "FLOAT"
+
+
+def test_an_option_that_contradicts_a_default(toml: Path) -> None:
+    toml.write_text("format = 'mp3'")
+    with pytest.raises(UsageError, match=r"being lossy \(format is from [^,]*\)$"):
+        Settings.load({"bit_depth": "16"}).config()
 
 
 def test_an_option_can_take_back_a_default(toml: Path, run: Run, tiny_model: Path) -> None:

@@ -125,12 +125,12 @@ MAKERS = {
 @pytest.mark.parametrize("name", list(MAKERS))
 def test_read_from(tmp_path: Path, name: str) -> None:
     MAKERS[name](tmp_path / name)
-    tags = read_tags(tmp_path / name, name)
+    tags = read_tags(tmp_path / name)
     assert tags.texts == TEXTS
     assert tags.cover is not None
     assert (tags.cover.mime, tags.cover.data) == ("image/png", PNG)
     with (tmp_path / name).open("rb", buffering=0) as file:
-        assert read_tags(file, name) == tags
+        assert read_tags(file) == tags
 
 
 @pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
@@ -143,12 +143,12 @@ def test_travel_to(run: Run, tiny_model: Path, format: str) -> None:
     assert run(*common, "--no-tags", "-o", "bare").code == 0
     for stem in ("vocals", "rest"):
         path = Path(f"out/song/{stem}.{format}")
-        tags = read_tags(path, "")
+        tags = read_tags(path)
         assert tags.texts == TEXTS | {"title": f"Été – 曲 ({stem})"}
         assert tags.cover == Cover("image/png", PNG)
         assert path.stat().st_size > len(PNG)
     bare = Path(f"bare/song/vocals.{format}")
-    assert not read_tags(bare, "").texts.keys() & TEXTS.keys()
+    assert not read_tags(bare).texts.keys() & TEXTS.keys()
     tagged, plain = soundfile.read(f"out/song/vocals.{format}")[0], soundfile.read(bare)[0]
     np.testing.assert_array_equal(tagged, plain)
     if format != "opus":
@@ -170,7 +170,7 @@ def test_info_chunk_and_matroska_are_read(tmp_path: Path) -> None:
     with soundfile.SoundFile(tmp_path / "a.wav", "w", 44100, 2) as file:
         file.title, file.artist = "In a chunk", "Somebody"
         file.write(music(0.1))
-    assert read_tags(tmp_path / "a.wav", "").texts == {"title": "In a chunk", "artist": "Somebody"}
+    assert read_tags(tmp_path / "a.wav").texts == {"title": "In a chunk", "artist": "Somebody"}
     with av.open(str(tmp_path / "a.mka"), "w") as container:
         container.metadata["title"] = "In Matroska"
         container.metadata["ARTIST"] = "Somebody"
@@ -181,7 +181,7 @@ def test_info_chunk_and_matroska_are_read(tmp_path: Path) -> None:
         frame.sample_rate, frame.pts = 44100, 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    texts = read_tags(tmp_path / "a.mka", "").texts
+    texts = read_tags(tmp_path / "a.mka").texts
     assert (texts["title"], texts["artist"]) == ("In Matroska", "Somebody")
 
 
@@ -233,4 +233,4 @@ def test_position_of_a_disc(tmp_path: Path) -> None:
     tags = ID3()
     tags.add(TPOS(encoding=3, text=["2/2"]))
     tags.save(tmp_path / "a.mp3")
-    assert read_tags(tmp_path / "a.mp3", "").texts == {"discnumber": "2/2"}
+    assert read_tags(tmp_path / "a.mp3").texts == {"discnumber": "2/2"}

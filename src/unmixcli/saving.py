@@ -83,7 +83,7 @@ class Destination:
         source = _source_of(path, content)
         tags = Tags()
         if config.tags or namer.needs_tags:
-            tags = read_tags(content or path, display(path))
+            tags = read_tags(content or path)
         stems = namer.paths(path, plan.names, tags.texts, subfolder)
         manifest = Manifest(namer.manifest(path, tags.texts, subfolder))
         return cls(path, stems, tags if config.tags else Tags(), manifest, source)
@@ -158,6 +158,9 @@ class Saver:
         # one that is sound as a whole gets as far as a file.
         blocks = chain([next(blocks)], blocks)
         destination, shape = self._destination, self.shape
+        if destination.tags.problem:
+            name = display(destination.recording)
+            log.warning("%s: its tags cannot be read: %s", name, destination.tags.problem)
         stems = destination.stems
         together = (
             rescaled(blocks, len(stems), shape, self._temp_dir)

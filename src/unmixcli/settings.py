@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
-from .audio.formats import misfit
+from .audio.formats import Encoding, misfit
 from .config import SeparationConfig
 from .errors import UsageError
 
@@ -83,8 +83,25 @@ class Settings:
         return "default" if setting is None else setting.source
 
     def config(self) -> SeparationConfig:
-        """Return the config that results."""
-        return SeparationConfig.parse(**{name: s.value for name, s in self.settings.items()})
+        """Return the config that results.
+
+        Raises
+        ------
+        UsageError
+            If values contradict each other, naming where they are from.
+        """
+        try:
+            config = SeparationConfig.parse(**{name: s.value for name, s in self.settings.items()})
+            Encoding.of(config)
+        except UsageError as error:
+            words = str(error).replace("_", " ")
+            blamed = [
+                f"{name} is from {setting.source}"
+                for name, setting in self.settings.items()
+                if setting.source != "option" and name.replace("_", " ") in words
+            ]
+            raise UsageError(f"{error} ({', '.join(blamed)})" if blamed else str(error)) from None
+        return config
 
 
 def config_file() -> Path:
@@ -153,8 +170,8 @@ def _without_conflicts(settings: dict[str, Setting]) -> dict[str, Setting]:
     """Drop defaults that only made sense without what now overrides others.
 
     What is written is decided as a whole, by the place with the last word on
-    any of it, and so are a format and its choices: a default bit depth of 16
-    is no obstacle to ``--format mp3``.
+    any of it. And a default bit depth of 16 is for formats that have one, no
+    obstacle to ``--format mp3``.
     """
     kept = dict(settings)
     highest = max((kept[name].rank for name in _CHOICE if name in kept), default=0)
@@ -162,11 +179,7 @@ def _without_conflicts(settings: dict[str, Setting]) -> dict[str, Setting]:
         if name in kept and kept[name].rank < highest:
             del kept[name]
     for name in ("bit_depth", "quality", "clip"):
-        if name not in kept:
-            continue
-        others = [kept[other].rank for other in ("format", "bit_depth") if other in kept]
-        below = kept[name].rank < max(others, default=0)
-        if below and _misfits(kept, name):
+        if name in kept and kept[name].source != "option" and _misfits(kept, name):
             del kept[name]
     return kept
 

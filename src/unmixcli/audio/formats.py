@@ -97,7 +97,7 @@ class Encoding:
         rate = config.sample_rate
         if isinstance(rate, int) and format.rates and rate not in format.rates:
             raise UsageError(
-                f"{format.name} has no sample rate of {rate} Hz, only "
+                f"format {format.name} has no sample rate of {rate} Hz, only "
                 f"{', '.join(map(str, format.rates))}"
             )
         depth: str = config.bit_depth or next(iter(format.encodings))
@@ -140,15 +140,15 @@ def misfit(
     known = FORMATS[format]
     if bit_depth is not None and bit_depth not in known.encodings:
         has = f"only {', '.join(known.bit_depths)}" if known.bit_depths else "being lossy"
-        return f"{format} has no bit depth of {bit_depth}, {has}"
+        return f"format {format} has no bit depth of {bit_depth}, {has}"
     if quality is not None and not known.lossy:
         lossy = ", ".join(name for name, other in FORMATS.items() if other.lossy)
-        return f"{format} is lossless and has no quality; {lossy} have one"
+        return f"format {format} is lossless and has no quality; {lossy} have one"
     depth: str = bit_depth or next(iter(known.encodings))
     integer = not known.lossy and depth != "32f"
     if clip == "none" and integer:
         return (
-            f"{format} with integer samples cannot hold what goes beyond full scale; "
+            f"format {format} with integer samples cannot hold what goes beyond full scale; "
             "choose clip clamp or rescale, or wav with bit depth 32f"
         )
     return None

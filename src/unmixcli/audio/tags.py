@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,8 +14,6 @@ from mutagen import id3
 from mutagen.flac import Picture
 
 from .views import FileView
-
-log = logging.getLogger("unmixcli")
 
 FRONT = 3
 """The kind of picture that is a front cover, in ID3 and in FLAC."""
@@ -66,10 +63,13 @@ class Tags:
         By the names of Vorbis comments in lower case: title, artist, album,
         albumartist, tracknumber, discnumber, date, genre, composer.
     cover : Cover or None
+    problem : str
+        Why tags that are there could not be read.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     cover: Cover | None = None
+    problem: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.texts) or self.cover is not None
@@ -89,7 +89,7 @@ class Tags:
         return replace(self, texts={**self.texts, "title": title})
 
 
-def read_tags(source: Path | BinaryIO, name: str) -> Tags:
+def read_tags(source: Path | BinaryIO) -> Tags:
     """Read the tags of a recording of any format.
 
     Never fails: tags that cannot be read are as good as none.
@@ -97,15 +97,12 @@ def read_tags(source: Path | BinaryIO, name: str) -> Tags:
     Parameters
     ----------
     source : Path or file object
-    name : str
-        What to call it in a warning.
     """
     try:
         file = _open(source)
         tags = _read(file) if file is not None else Tags()
     except Exception as error:  # whatever a parser makes of damaged tags
-        log.warning("%s: its tags cannot be read: %s", name, str(error) or type(error).__name__)
-        tags = Tags()
+        tags = Tags(problem=str(error) or type(error).__name__)
     return tags if tags.texts else replace(tags, texts=_read_with_ffmpeg(source))
 
 

@@ -134,7 +134,7 @@ class Screen:
         if isinstance(result, UnmixError):
             self.failure(str(result))
             return
-        name = display(Path(outcome.source or ""))
+        name = "standard input" if outcome.source == "-" else display(Path(outcome.source or ""))
         folder = Path(
             os.path.commonpath([path.parent.absolute() for path in result.stems.values()])
         )
@@ -157,23 +157,21 @@ class Screen:
 
     def summary(self, summary: Summary) -> None:
         """Tell what came of a run."""
-        cells = {
-            "recordings": str(summary.count),
-            "separated": str(summary.separated),
-            "skipped": str(summary.skipped),
-            "failed": str(len(summary.failures)),
-            "audio": clock(summary.seconds),
-            "time": clock(summary.elapsed),
-            "× real time": f"{summary.speed:.1f}" if summary.seconds else "-",
-        }
-        if not self.console.is_terminal:
-            self.note(", ".join(f"{name} {value}" for name, value in cells.items()))
-        else:
+        speed = f"{summary.speed:.1f}× real time" if summary.seconds else ""
+        audio, elapsed = clock(summary.seconds), clock(summary.elapsed)
+        if self.console.is_terminal:
             table = Table(box=SIMPLE_HEAD, pad_edge=False)
-            for name in cells:
+            for name in ("recordings", "separated", "skipped", "failed", "audio", "time", ""):
                 table.add_column(name, justify="right")
-            table.add_row(*cells.values())
+            counts = (summary.count, summary.separated, summary.skipped, len(summary.failures))
+            table.add_row(*map(str, counts), audio, elapsed, speed)
             self.console.print(table)
+        else:
+            self.note(
+                f"{summary.count} recordings: {summary.separated} separated, "
+                f"{summary.skipped} skipped, {len(summary.failures)} failed"
+                + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
+            )
         for source, reason in summary.failures:
             # Most reasons name the recording themselves.
             named = not source or display(Path(source)) in reason
