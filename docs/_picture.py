@@ -16,9 +16,10 @@ import soundfile
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
+from unmixcli.audio.tags import Tags
 from unmixcli.catalogue import ModelCard
 from unmixcli.config import SeparationConfig
-from unmixcli.page import write_page
+from unmixcli.page import About, write_page
 
 RATE = 44100
 BEAT = 0.5
@@ -97,11 +98,13 @@ def main() -> None:
             soundfile.write(paths[stem], audio, RATE)
         card = ModelCard(name="umxhq", plugin="openunmix", targets=tuple(paths), sample_rate=RATE)
         page = folder / "index.html"
-        write_page(page, folder / "Song of the machine.flac", paths, card, SeparationConfig())
+        tags = Tags({"title": "Song of the machine", "artist": "docs/_picture.py"})
+        about = About(folder / "song.flac", tags, card, SeparationConfig())
+        write_page(page, paths, about)
         with sync_playwright() as run:
             chromium = shutil.which("chromium")
             browser = run.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            tab = browser.new_page(viewport={"width": 1100, "height": 742}, color_scheme="dark")
+            tab = browser.new_page(viewport={"width": 1100, "height": 768}, color_scheme="dark")
             tab.goto(page.as_uri())
             box = tab.locator(".lane").first.bounding_box()
             assert box is not None

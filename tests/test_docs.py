@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -62,10 +63,10 @@ def workplace(tmp_path, monkeypatch, tiny_model) -> Path:
     audio = music(1.5)
     soundfile.write("song.flac", audio, 44100)
     soundfile.write("album/one.wav", audio[:44100], 44100)
-    for track in ("song", "mixture"):
-        (folder / "true_stems" / track).mkdir(parents=True)
+    for track in ("song_true", "true_stems/song"):
+        (folder / track).mkdir(parents=True)
         for name in ("vocals", "drums", "bass", "other"):
-            soundfile.write(f"true_stems/{track}/{name}.wav", audio, 44100)
+            soundfile.write(f"{track}/{name}.wav", audio, 44100)
     real = Registry.resolve
 
     def resolve(self: Registry, model: str) -> Resolved:
@@ -83,15 +84,15 @@ def workplace(tmp_path, monkeypatch, tiny_model) -> Path:
 def test_every_command_of_a_page_runs(page, workplace):
     if page == "evaluation.md":
         for needed in ("museval", "scipy", "matplotlib"):
-            pytest.importorskip(needed, reason=f"needs {needed}")
+            if find_spec(needed) is None:
+                pytest.skip(f"needs {needed}: pip install 'unmixcli[evaluate]'")
         made = CliRunner().invoke(app, ["separate", "song.flac", "--outdir", "stems"])
         assert made.exit_code == 0, made.stderr
     for command in console((DOCS / page).read_text("utf-8")):
         if "musdb18hq" in command:  # a data set that is not here
             continue
-        for file in workplace.glob("*_umxhq/*"):
-            file.unlink()
-        result = CliRunner().invoke(app, shlex.split(command)[1:])
+        shorter = command.replace("--start 60 --duration 30", "--start 0.5 --duration 0.5")
+        result = CliRunner().invoke(app, shlex.split(shorter)[1:])
         error = result.exception
         assert result.exit_code == 0, f"{command}: {error or ''} {result.stderr}"
 
@@ -125,7 +126,7 @@ THEIRS = ("CUDA out of memory", "It is slow")
 @pytest.mark.parametrize("quoted", [q for q in QUOTED if q not in THEIRS])
 def test_troubleshooting_quotes_messages_that_there_are(quoted):
     texts = messages()
-    pieces = [piece.strip(" ,;:?'") for piece in re.split("…|, from|: ", quoted)]
+    pieces = [piece.strip(" ,;:?'") for piece in re.split("…|`", quoted)]
     for piece in pieces:
         assert not piece or any(piece in " ".join(text.split()) for text in texts), piece
 

@@ -139,7 +139,7 @@ def test_formats_that_fail(monkeypatch):
     monkeypatch.setattr(soundfile, "write", fail)
     monkeypatch.setattr(formats, "_has_codec", lambda name, mode: name == "aac")
     found = {(f.name, f.status): f for f in formats.audio_formats()}
-    assert "wav fails" in found["libsndfile", "broken"].detail
+    assert "wav as FLOAT fails" in found["libsndfile", "broken"].detail
     assert "cannot read alac, mp3" in found["PyAV", "broken"].detail
     assert "Opus" in found["PyAV", "note"].detail
 

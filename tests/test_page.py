@@ -18,17 +18,17 @@ import soundfile
 
 from sounds import music
 from unmixcli import Separator
+from unmixcli.audio.tags import Cover, Tags, read_tags
 from unmixcli.catalogue import ModelCard
 from unmixcli.config import SeparationConfig
 from unmixcli.errors import OutputError
-from unmixcli.page import sound, write_page
+from unmixcli.page import About, page_path, sound, write_page
 from unmixcli.page.colours import css, ramp
 from unmixcli.page.columns import Columns
 from unmixcli.page.facts import clock, facts
-from unmixcli.page.markup import escape
+from unmixcli.page.markup import cover, escape
 from unmixcli.page.png import encode_png
 from unmixcli.page.spectrogram import HIGHEST, LOWEST, Spectrogram, shades
-from unmixcli.page.tags import Tags, read_tags
 from unmixcli.page.waveform import Waveform, outline
 
 CARD = ModelCard(
@@ -236,7 +236,7 @@ def test_no_text_of_others_becomes_markup(tmp_path, stems):
     card = CARD.model_copy(update={"title": clean, "restriction": clean})
     path = tmp_path / "track" / "index.html"
     config = SeparationConfig(model="x", options={"a": clean})
-    write_page(path, source, stems, card, config)
+    write_page(path, stems, About(source, read_tags(source), card, config))
     page = Page(path)
     assert len([s for s in page.all("script") if not s]) == 1  # ours alone would run
     assert len(page.all("img")) == 2 and not any("onerror" in s for s in page.all("img"))
@@ -255,28 +255,18 @@ def test_escape_leaves_nothing_to_interpret():
     assert html.unescape(escape(NASTY)).startswith("</script>")
 
 
-def test_tags_and_cover_of_a_recording(tmp_path):
-    path = tmp_path / "a.flac"
-    soundfile.write(path, music(0.2), 44100)
-    file = mutagen.flac.FLAC(path)
-    file["title"] = "Name"
-    picture = mutagen.flac.Picture()
-    picture.type, picture.mime = 3, "image/png"
-    picture.data = encode_png(np.zeros((2, 2), np.uint8), [(1, 2, 3)])
-    file.add_picture(picture)
-    file.save()
-    tags = read_tags(path)
-    assert tags.texts["title"] == "Name" and tags.cover.startswith("data:image/png;base64,")
-    broken = tmp_path / "b.flac"
-    broken.write_bytes(b"no sound at all")
-    assert read_tags(broken) == Tags() == read_tags(tmp_path / "none.flac")
+def test_only_pictures_that_a_browser_shows_are_shown():
+    assert 'src="data:image/png;base64,AAE="' in cover(Tags(cover=Cover("image/png", b"\0\1")))
+    assert not cover(Tags())
+    assert not cover(Tags(cover=Cover("image/svg+xml", b"<svg onload='x()'/>")))
+    assert not cover(Tags(cover=Cover("image/png", bytes(3_000_000))))
 
 
 def test_options_are_told_as_they_are_given():
     config = SeparationConfig(
         model="m", softmask=True, alpha=0.5, options={"k": "3"}, outdir=Path("o"), page=True
     )
-    told = next(f for f in facts(Path("a.wav"), Tags(), CARD, config) if f.is_code)
+    told = next(f for f in facts(About(Path("a.wav"), Tags(), CARD, config)) if f.is_code)
     assert told.values == ("--niter 1", "--softmask", "--alpha 0.5", "--option k=3")
 
 
@@ -287,6 +277,20 @@ def test_clock():
 # --- files -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("stems", "page"),
+    [
+        (["s_m/vocals.wav", "s_m/drums.wav"], "s_m/index.html"),
+        (["A/song vocals.flac", "A/song drums.flac"], "A/song.html"),
+        (["vocals/song.wav", "drums/song.wav"], "song.html"),
+        (["o/1/vocals.wav", "o/1/drums.wav"], "o/1/index.html"),
+    ],
+)
+def test_where_the_page_goes(stems, page):
+    paths = dict(zip(("vocals", "drums"), map(Path, stems), strict=True))
+    assert page_path(paths) == Path(page)
+
+
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path, stems, monkeypatch):
     def full(piece, bits):
         raise OSError(28, "No space left on device")
@@ -294,7 +298,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path, stems, monkeypat
     monkeypatch.setattr(sound, "encode_opus", full)
     path = tmp_path / "track" / "index.html"
     with pytest.raises(OutputError, match="No space left on device"):
-        write_page(path, tmp_path / "a.wav", stems, CARD, SeparationConfig())
+        write_page(path, stems, About(tmp_path / "a.wav", Tags(), CARD, SeparationConfig()))
     assert sorted(p.name for p in path.parent.iterdir()) == ["0 stem#?.wav", "1 stem#?.wav"]
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from unmixcli.audio.tags import Tags
 from unmixcli.catalogue import ModelCard
 from unmixcli.config import SeparationConfig
-from unmixcli.page import sound, write_page
+from unmixcli.page import About, sound, write_page
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright: pip install 'unmixcli[browser]'"
@@ -89,7 +90,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in stems.values():
         soundfile.write(path, melody(SECONDS * RATE, RATE), RATE)
     card = ModelCard(name="toy", plugin="toy", targets=NAMES, sample_rate=RATE)
-    write_page(folder / "index.html", folder / "song.wav", stems, card, SeparationConfig())
+    about = About(folder / "song.wav", Tags(), card, SeparationConfig())
+    write_page(folder / "index.html", stems, about)
     return folder / "index.html"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..errors import UnmixError
-from . import models
+from . import config, models
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
@@ -32,6 +32,7 @@ app.command()(separate)
 app.add_typer(models.app, name="models")
 app.command()(evaluate)
 app.command()(doctor)
+app.add_typer(config.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:

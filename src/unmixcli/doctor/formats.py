@@ -23,24 +23,24 @@ def audio_formats() -> Iterator[Finding]:
 def _libsndfile() -> Finding:
     import soundfile
 
-    from ..audio.writing import FORMATS
+    from ..audio.formats import FORMATS
 
     broken = []
     silence = np.zeros((4800, 2), np.float32)
-    native = {name: form for name, form in FORMATS.items() if hasattr(form, "container")}
-    for name, form in native.items():
-        try:
-            file = io.BytesIO()
-            soundfile.write(file, silence, 48000, form.encoding, format=form.container)
-            file.seek(0)
-            soundfile.read(file)
-        except Exception as error:
-            broken.append(f"{name} fails ({words(error)})")
+    for name, form in FORMATS.items():
+        for encoding in form.encodings.values():
+            try:
+                file = io.BytesIO()
+                soundfile.write(file, silence, 48000, encoding, format=form.container)
+                file.seek(0)
+                soundfile.read(file)
+            except Exception as error:
+                broken.append(f"{name} as {encoding} fails ({words(error)})")
     version = soundfile.__libsndfile_version__
     if broken:
         remedy = "pip install --force-reinstall soundfile, which brings its own libsndfile"
         return Finding.of(_AREA, "libsndfile", "broken", f"{version}: {'; '.join(broken)}", remedy)
-    detail = f"{version} writes and reads {', '.join(native)}"
+    detail = f"{version} writes and reads {', '.join(FORMATS)}"
     return Finding.of(_AREA, "libsndfile", "good", detail)
 
 

@@ -83,9 +83,11 @@ def _tracks(root: Path) -> dict[str, dict[str, Path]]:
         stems = _stems(folder)
         if not stems:
             continue
-        if folder.name in found:
-            raise InputError(f"{display(root)} has two tracks of the name {folder.name}")
-        found[folder.name] = stems
+        # The stems of TRACK/mixture.wav may well lie in TRACK/mixture.
+        name = folder.parent.name if folder.name in _NO_STEMS else folder.name
+        if name in found:
+            raise InputError(f"{display(root)} has two tracks of the name {name}")
+        found[name] = stems
     if not found:
         raise InputError(f"{display(root)} has no stems in it, such as vocals.wav")
     return found

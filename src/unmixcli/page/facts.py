@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt
-from .tags import Tags
+from ..audio.tags import Tags
 
 if TYPE_CHECKING:
     from ..catalogue import ModelCard
     from ..config import SeparationConfig
 
-_UNTOLD = frozenset(
-    ("model", "targets", "options", "device", "temp_dir", "offline", "outdir", "overwrite", "page")
-)
+# fmt: off
+_UNTOLD = frozenset((
+    "model", "targets", "options", "device", "temp_dir", "offline", "outdir", "filename", "tags",
+    "page", "overwrite", "skip_existing",
+))
+# fmt: on
 """Options that have a line of their own or do not change what is heard."""
 _ALWAYS = frozenset(["niter"])
 _TAGS = {
     "composer": "Composer",
     "genre": "Genre",
-    "track": "Track",
-    "copyright": "Copyright",
-    "comment": "Comment",
+    "tracknumber": "Track",
 }
+
+
+@dataclass(frozen=True)
+class About:
+    """What there is to tell of a track.
+
+    Attributes
+    ----------
+    recording : Path
+    tags : Tags
+        Of the recording.
+    card : ModelCard
+        The model that made the stems.
+    config : SeparationConfig
+        The options that they were made with.
+    """
+
+    recording: Path
+    tags: Tags
+    card: ModelCard
+    config: SeparationConfig
 
 
 @dataclass(frozen=True)
@@ -38,42 +59,42 @@ class Fact:
     is_code: bool = False
 
 
-def heading(tags: Tags, source: Path) -> str:
+def heading(about: About) -> str:
     """Return the track's title, or else the name of its file."""
-    return tags.texts.get("title") or source.stem or "Track"
+    return about.tags.texts.get("title") or about.recording.stem or "Track"
 
 
-def byline(tags: Tags) -> str:
+def byline(about: About) -> str:
     """Return the artist, the album and the year, as far as they are known."""
-    texts = tags.texts
-    artist = texts.get("artist") or texts.get("album_artist", "")
-    year = (texts.get("date") or texts.get("year", ""))[:4]
+    texts = about.tags.texts
+    artist = texts.get("artist") or texts.get("albumartist", "")
+    year = texts.get("date", "")[:4]
     return " · ".join(part for part in (artist, texts.get("album", ""), year) if part)
 
 
-def summary(recording: Excerpt, stems: Iterable[str], card: ModelCard) -> str:
+def summary(about: About, stems: int, first: Excerpt) -> str:
     """Say in one line what there is to hear."""
-    count = len(list(stems))
-    channels = "mono" if recording.channels == 1 else "stereo"
+    channels = "mono" if first.channels == 1 else "stereo"
     return " · ".join(
         [
-            f"{count} stem{'s' if count != 1 else ''} by {card.name}",
-            clock(recording.seconds),
-            f"{recording.sample_rate / 1000:g} kHz {channels}",
+            f"{stems} stem{'s' if stems != 1 else ''} by {about.card.name}",
+            clock(first.seconds),
+            f"{first.sample_rate / 1000:g} kHz {channels}",
         ]
     )
 
 
-def facts(source: Path, tags: Tags, card: ModelCard, config: SeparationConfig) -> list[Fact]:
+def facts(about: About) -> list[Fact]:
     """List the tags, the model and the options."""
-    found = [Fact("Recording", (source.name,))]
-    found += [Fact(name, (tags.texts[key],)) for key, name in _TAGS.items() if key in tags.texts]
+    texts, card = about.tags.texts, about.card
+    found = [Fact("Recording", (about.recording.name,))]
+    found += [Fact(name, (texts[key],)) for key, name in _TAGS.items() if texts.get(key)]
     found.append(Fact("Model", (card.name, card.title) if card.title else (card.name,)))
     if card.licence:
         found.append(Fact("Licence", (card.licence,)))
     if card.restriction:
         found.append(Fact("Restriction", (card.restriction,)))
-    found.append(Fact("Options", tuple(_options(config)), is_code=True))
+    found.append(Fact("Options", tuple(_options(about.config)), is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))
     return found
 

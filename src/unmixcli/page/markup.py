@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import PurePath
 from urllib.parse import quote
 
+from ..audio.tags import Tags
 from .facts import Fact
 from .pictures import Picture
-from .tags import Tags
 from .waveform import HEIGHT
+
+_PICTURES = frozenset(("image/jpeg", "image/png", "image/webp", "image/gif"))
+_LARGEST_PICTURE = 2_000_000
 
 
 def escape(text: str) -> str:
@@ -20,8 +24,12 @@ def escape(text: str) -> str:
 
 
 def cover(tags: Tags) -> str:
-    """Return the picture that came with the recording, if any."""
-    return f'<img src="{escape(tags.cover)}" alt="Cover">' if tags.cover else ""
+    """Return the picture that came with the recording, if a browser can show it."""
+    picture = tags.cover
+    if not picture or picture.mime not in _PICTURES or len(picture.data) > _LARGEST_PICTURE:
+        return ""
+    data = base64.b64encode(picture.data).decode()
+    return f'<img src="data:{picture.mime};base64,{data}" alt="Cover">'
 
 
 def definitions(facts: Iterable[Fact]) -> str:
@@ -37,15 +45,24 @@ def _value(fact: Fact) -> str:
     return escape(", ".join(fact.values))
 
 
-def stem_row(number: int, name: str, path: Path, picture: Picture) -> str:
-    """Return the row of one stem: its switches, its volume and its pictures."""
+def stem_row(number: int, name: str, path: PurePath, picture: Picture) -> str:
+    """Return the row of one stem: its switches, its volume and its pictures.
+
+    Parameters
+    ----------
+    number : int
+    name : str
+    path : PurePath
+        Of its file, as seen from the page.
+    picture : Picture
+    """
     shown = escape(name)
     key = f" ({number + 1})" if number < 9 else ""
     width = picture.columns - 1 or 1
     return f"""<li class="stem">
 <div class="controls">
 <div class="name"><h2>{shown}</h2>\
-<a href="{escape(quote(path.name))}" download aria-label="Download {escape(path.name)}" \
+<a href="{escape(quote(path.as_posix()))}" download aria-label="Download {escape(path.name)}" \
 title="{escape(path.name)}, beside this page">↓ {escape(path.suffix.lstrip("."))}</a></div>
 <div class="switches" role="group" aria-label="{shown}">
 <button type="button" class="solo" aria-pressed="false" aria-label="Solo {shown}" \

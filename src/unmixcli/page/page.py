@@ -6,13 +6,14 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path, PurePath
+from typing import TextIO
 
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
@@ -20,25 +21,24 @@ from ..display import display
 from ..errors import OutputError
 from . import sound
 from .colours import css
-from .facts import byline, clock, facts, heading, summary
+from .facts import About, byline, clock, facts, heading, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
-from .tags import read_tags
-
-if TYPE_CHECKING:
-    from ..catalogue import ModelCard
-    from ..config import SeparationConfig
-
-PAGE_NAME = "index.html"
 
 
-def write_page(
-    path: Path,
-    source: Path,
-    stems: Mapping[str, Path],
-    card: ModelCard,
-    config: SeparationConfig,
-) -> None:
+def page_path(stems: Mapping[str, Path]) -> Path:
+    """Return where the page of a track goes: ``index.html`` beside its stems.
+
+    Stems that share a folder with those of other tracks, by names of the
+    user's making, have a page of the name that is common to them.
+    """
+    name, first = next(iter(stems.items()))
+    folder = os.path.commonpath([stem.parent for stem in stems.values()])
+    common = first.stem.replace(name, "").strip(" -_.")
+    return Path(folder, f"{common or 'index'}.html")
+
+
+def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
     """Write a page that plays the stems of a track in step.
 
     It holds everything that it needs, the sound as Opus, so that it works
@@ -48,14 +48,10 @@ def write_page(
     ----------
     path : Path
         The page, replaced if it exists; it appears whole or not at all.
-    source : Path
-        The recording, for its name, tags and cover.
     stems : mapping of str to Path
         The files of the stems, all of the same length, in the order to show.
-    card : ModelCard
-        The model that made them.
-    config : SeparationConfig
-        The options that they were made with.
+    about : About
+        What to tell of the track.
 
     Raises
     ------
@@ -66,7 +62,6 @@ def write_page(
     """
     recordings = {name: open_excerpt(stem) for name, stem in stems.items()}
     first = next(iter(recordings.values()))
-    tags = read_tags(source)
     style = _text("page.css").replace("{{colours}}", css(len(stems)))
     script = _text("page.js")
     track = {
@@ -78,7 +73,7 @@ def write_page(
         "pieces": sound.count_pieces(_opus_length(first)),
     }
     rows = [
-        stem_row(number, name, stems[name], picture)
+        stem_row(number, name, _seen_from(path.parent, stems[name]), picture)
         for number, (name, picture) in enumerate(draw(recordings).items())
     ]
     values = {
@@ -87,11 +82,11 @@ def write_page(
         "style_hash": _hash(style),
         "script": script,
         "script_hash": _hash(script),
-        "heading": escape(heading(tags, source)),
-        "byline": f'<p class="byline">{escape(by)}</p>' if (by := byline(tags)) else "",
-        "cover": cover(tags),
-        "summary": escape(summary(first, stems, card)),
-        "facts": definitions(facts(source, tags, card, config)),
+        "heading": escape(heading(about)),
+        "byline": f'<p class="byline">{escape(by)}</p>' if (by := byline(about)) else "",
+        "cover": cover(about.tags),
+        "summary": escape(summary(about, len(stems), first)),
+        "facts": definitions(facts(about)),
         "stems": "\n".join(rows),
         "seconds": f"{first.seconds:.6f}",
         "length": clock(first.seconds),
@@ -123,6 +118,10 @@ def _write_sound(file: TextIO, recordings: Mapping[str, Excerpt]) -> None:
             bits = sound.bit_rate(len(streams), len(piece), recording.seconds)
             data = base64.b64encode(sound.encode_opus(piece, bits)).decode()
             file.write(f'<script type="text/plain" id="sound-{stem}-{number}">{data}</script>\n')
+
+
+def _seen_from(folder: Path, file: Path) -> PurePath:
+    return PurePath(os.path.relpath(file, folder))
 
 
 def _at_opus_rate(recording: Excerpt) -> Iterator[sound.Audio]:
