@@ -98,13 +98,13 @@ def main() -> None:
             soundfile.write(paths[stem], audio, RATE)
         card = ModelCard(name="umxhq", plugin="openunmix", targets=tuple(paths), sample_rate=RATE)
         page = folder / "index.html"
-        tags = Tags({"title": "Song of the machine", "artist": "docs/_picture.py"})
+        tags = Tags({"title": "Song of the machine"})
         about = About(folder / "song.flac", tags, card, SeparationConfig())
         write_page(page, paths, about)
         with sync_playwright() as run:
             chromium = shutil.which("chromium")
             browser = run.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            tab = browser.new_page(viewport={"width": 1100, "height": 768}, color_scheme="dark")
+            tab = browser.new_page(viewport={"width": 1100, "height": 742}, color_scheme="dark")
             tab.goto(page.as_uri())
             box = tab.locator(".lane").first.bounding_box()
             assert box is not None
