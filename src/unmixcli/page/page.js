@@ -4,7 +4,7 @@ const track = JSON.parse(document.getElementById("track").textContent);
 const find = (id) => document.getElementById(id);
 const [playButton, seekBar, timeText] = [find("play"), find("seek"), find("time")];
 const FADE = 0.01;      // seconds over which one piece of sound gives way to the next
-const LEAD = 0.06;      // seconds between a decision and its being heard
+const LEAD = 0.1;       // seconds between a decision and its being heard, also on a busy machine
 const rows = [...document.querySelectorAll(".stem")];
 const stems = rows.map((row, number) => ({
   row, number, name: track.stems[number],
