@@ -98,3 +98,60 @@ TARGETS = ("vocals", "drums", "bass", "other")
 def four_states(**sizes: int) -> dict[str, State]:
     """A network for each of the usual targets."""
     return {target: random_state(seed=k, **sizes) for k, target in enumerate(TARGETS)}
+
+
+def joint_edges(bins: int = 2049) -> torch.Tensor:
+    """Single bins at the bottom, wider bands above."""
+    firsts = [*range(0, 100), *range(100, 500, 4), *range(500, bins - 20, 30)]
+    return torch.tensor([*firsts, bins], dtype=torch.int32)
+
+
+def joint_state(hidden: int = 16, seed: int = 0) -> State:
+    """A joint network for four targets, its matrices in float16 as they ship."""
+    random = torch.Generator().manual_seed(seed)
+    edges = joint_edges()
+    bands = len(edges) - 1
+
+    def normal(*shape: int) -> torch.Tensor:
+        values = torch.randn(shape, generator=random) * shape[-1] ** -0.5
+        return values.half() if len(shape) == 2 else values
+
+    state = {
+        "band_edges": edges,
+        "fc1.weight": normal(hidden, 4 * bands),
+        "fc1.bias": normal(hidden),
+        "fc2.weight": normal(hidden, 2 * hidden),
+        "fc2.bias": normal(hidden),
+        "fc3.weight": normal(4 * 2 * bands, hidden) * 4,
+        "fc3.bias": normal(4 * 2 * bands),
+    }
+    for layer in range(3):
+        for direction in ("", "_reverse"):
+            end = f"_l{layer}{direction}"
+            state[f"lstm.weight_ih{end}"] = normal(2 * hidden, hidden)
+            state[f"lstm.weight_hh{end}"] = normal(2 * hidden, hidden // 2)
+            state[f"lstm.bias_ih{end}"] = normal(2 * hidden)
+            state[f"lstm.bias_hh{end}"] = normal(2 * hidden)
+    return state
+
+
+JOINT_HEADER = {
+    "architecture": "openunmix-joint",
+    "targets": ",".join(TARGETS),
+    "sample_rate": "44100",
+    "channels": "2",
+    "n_fft": "4096",
+    "hop": "1024",
+    "feature_floor": "0.0001",
+}
+
+
+def write_joint(folder: Path, state: State, header: dict[str, str] | None = None) -> Path:
+    """Write a model folder with a joint network."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(state, folder / "joint.safetensors", metadata=header or JOINT_HEADER)
+    described = {"architecture": "openunmix-joint", "sample_rate": 44100, "targets": TARGETS}
+    (folder / "separator.json").write_text(json.dumps(described))
+    return folder

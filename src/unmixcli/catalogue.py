@@ -293,6 +293,11 @@ def shipped_cards(plugin: str) -> tuple[ModelCard, ...]:
     return tuple(card for card in read_catalogue(_shipped_file()) if card.plugin == plugin)
 
 
+def shipped_names() -> tuple[str, ...]:
+    """Return the names in the catalogue that this package ships, in its order."""
+    return tuple(card.name for card in read_catalogue(_shipped_file()))
+
+
 def _shipped_file() -> Path:
     inside = Path(str(importlib.resources.files(__package__))) / "models.toml"
     # A source checkout keeps the file in its root; the wheel takes it into the package.

@@ -36,4 +36,15 @@ class ModelError(UnmixError):
 
 
 class FetchError(ModelError):
-    """No address gave the weights."""
+    """No address gave the weights.
+
+    Parameters
+    ----------
+    message : str
+    reason : str
+        Why, in a few words.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason

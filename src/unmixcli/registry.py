@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from . import paths
-from .catalogue import ModelCard, make_card, read_tables
+from .catalogue import ModelCard, make_card, read_tables, shipped_names
 from .errors import FetchError, ModelError, UnmixError, UsageError
 from .store import Report, Store, silent
 
@@ -128,6 +128,7 @@ class Registry:
         # Ours first, so that no other distribution can take a shipped plugin's name.
         for entry in sorted(entry_points, key=lambda entry: (not _is_ours(entry), entry.name)):
             self._add_plugin(entry)
+        self._sort_shipped()
         self._add_user_catalogue(paths.user_catalogue())
 
     def resolve(self, model: str) -> Resolved:
@@ -155,6 +156,15 @@ class Registry:
         if any(separator in model for separator in (os.sep, os.altsep) if separator):
             raise ModelError(f"there is no folder {model} with a model")
         raise ModelError(self._unknown(model))
+
+    def built_in(self, targets: Sequence[str] = ()) -> Resolved | None:
+        """Return a model that comes with the program, weights and all, and has these targets."""
+        for known in self.models:
+            files = known.card.weights
+            inside = bool(files) and all(weights.package_file for weights in files)
+            if known.shipped and inside and set(targets) <= set(known.card.targets):
+                return known
+        return None
 
     def load_model(
         self,
@@ -194,6 +204,8 @@ class Registry:
         wanted = known.pick_targets(targets)
         known.check_options(options or {})
         card = known.card
+        if check := getattr(known.plugin, "check", None):
+            check(card)
         try:
             weights = self.store.ensure(
                 card,
@@ -202,7 +214,7 @@ class Registry:
                 report=silent if progress is None else progress,
             )
         except FetchError as error:
-            raise FetchError(f"{error}{self._instead(card)}") from None
+            raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
         try:
             return card, known.plugin.load(card, weights, wanted, device)
         except (UnmixError, MemoryError):
@@ -227,6 +239,15 @@ class Registry:
             return
         self._plugins[entry.name] = (plugin, _is_ours(entry))
         self.models += [Resolved(card, plugin, _is_ours(entry)) for card in cards]
+
+    def _sort_shipped(self) -> None:
+        """Put the models that ship first, in the order of their catalogue."""
+        order = {name: place for place, name in enumerate(shipped_names())}
+        self.models.sort(
+            key=lambda known: (
+                order.get(known.card.name, len(order)) if known.shipped else len(order)
+            )
+        )
 
     def _add_user_catalogue(self, path: Path) -> None:
         if not path.is_file():
@@ -280,11 +301,8 @@ class Registry:
 
     def _instead(self, card: ModelCard) -> str:
         """Name a model that needs no network, as the way out of a failed fetch."""
-        for known in self.models:
-            own = known.card.weights
-            if known.shipped and own and all(weights.package_file for weights in own):
-                return f"; or use --model {known.card.name}, which needs no download"
-        return ""
+        own = self.built_in()
+        return f"; or use --model {own.card.name}, which needs no download" if own else ""
 
 
 def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:

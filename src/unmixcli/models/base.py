@@ -73,7 +73,18 @@ class Model(Protocol):
 
 
 class Plugin(Protocol):
-    """What an entry point of the group ``unmixcli.models`` names."""
+    """What an entry point of the group ``unmixcli.models`` names.
+
+    Three more attributes are looked for, which a plugin may have:
+
+    ``options``
+        A pydantic model of options that only its models have.
+    ``check(card)``
+        Raises `ModelError` if a model cannot work on this machine; called
+        before its weights are fetched.
+    ``folder_card(folder)``
+        Returns the card of a model in a user's folder, or None if it is not one of its kind.
+    """
 
     def cards(self) -> Iterable[ModelCard]:
         """Return the models that this plugin offers; must be quick and not import torch."""

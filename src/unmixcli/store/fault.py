@@ -140,5 +140,6 @@ def fetch_error(model: str, file: str, faults: dict[str, Fault]) -> FetchError:
         first = "Try again later"
     return FetchError(
         f"cannot fetch {file} of {model} {told}. {first}, {proxy}, "
-        f"or get the file elsewhere and run `unmix models add {file}`"
+        f"or get the file elsewhere and run `unmix models add {file}`",
+        "; ".join(reasons),
     )

@@ -8,17 +8,15 @@ implementation for music source separation", JOSS 4(41), 2019.
 
 from __future__ import annotations
 
-import pickle
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from ...errors import ModelError
+from ..state import read_state, some
 
 UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
 """What the published files hold besides the network."""
@@ -31,9 +29,7 @@ _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 class Checkpoint:
     """A state dict that is certain to be an Open-Unmix network, and its sizes.
 
-    The estimate of a network is a gain for each of its heads, channels and
-    output bins. Published networks have one head; a joint network has one for
-    every target that it estimates.
+    It estimates a gain for each of its channels and output bins.
     """
 
     path: Path
@@ -45,7 +41,6 @@ class Checkpoint:
     hidden: int
     layers: int
     bidirectional: bool
-    heads: int
 
     @property
     def n_fft(self) -> int:
@@ -71,7 +66,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         If the file cannot be read, would have to run code, or is not exactly
         an Open-Unmix network.
     """
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    state = read_state(path, UNUSED_KEYS)
     layers = 1 + max(
         (int(found[1]) for key in state if (found := re.match(r"lstm\.weight_ih_l(\d+)", key))),
         default=-1,
@@ -79,42 +74,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
     bidirectional = "lstm.weight_ih_l0_reverse" in state
     _check_keys(path, state, layers, bidirectional)
     return _measure(path, state, layers, bidirectional)
-
-
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read as a safetensors file: {error}") from None
-
-
-def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's version: it is refused or it loads
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{path} does not exist") from None
-    except Exception as error:  # what garbage makes an unpickler raise has no bounds
-        if isinstance(error, pickle.UnpicklingError) and "unsupported" in str(error).lower():
-            raise ModelError(
-                f"{path} was refused: to read it, Python would have to run code from inside the "
-                "file, which weights never need; save the plain state_dict of the network instead"
-            ) from None
-        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint ({reason})") from None
-    if not isinstance(loaded, Mapping):
-        raise ModelError(f"{path} holds a {type(loaded).__name__}, not a network's state_dict")
-    if "state_dict" in loaded and "optimizer" in loaded:
-        raise ModelError(
-            f"{path} is a training snapshot; use the .pth file that was saved beside it"
-        )
-    state = {str(key): value for key, value in loaded.items() if key not in UNUSED_KEYS}
-    strangers = sorted(key for key, value in state.items() if not isinstance(value, torch.Tensor))
-    if strangers:
-        raise ModelError(f"{path} is not a network's state_dict: {_some(strangers)} is no tensor")
-    return {key: value.float() for key, value in state.items()}
 
 
 def _check_keys(
@@ -136,15 +95,10 @@ def _check_keys(
     if missing or foreign:
         parts = []
         if missing:
-            parts.append(f"it lacks {_some(missing)}")
+            parts.append(f"it lacks {some(missing)}")
         if foreign:
-            parts.append(f"it has {_some(foreign)}, which do not belong there")
+            parts.append(f"it has {some(foreign)}, which do not belong there")
         raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}")
-
-
-def _some(keys: list[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
 
 
 def _measure(
@@ -153,21 +107,20 @@ def _measure(
     """Read the sizes off the tensors and check that every tensor fits them."""
     bins = state["input_mean"].numel()
     output_bins = state["output_mean"].shape[-1] if state["output_mean"].dim() else 0
-    heads = state["output_mean"].numel() // max(output_bins, 1)
     rows = state["fc1.weight"].shape
     hidden = rows[0] if len(rows) == 2 else 0
     channels = rows[1] // bins if len(rows) == 2 and bins else 0
     width = hidden // 2 if bidirectional else hidden
-    outputs = heads * channels * output_bins
+    outputs = channels * output_bins
     shapes: dict[str, tuple[int, ...]] = {
         "input_mean": (bins,),
         "input_scale": (bins,),
         "fc1.weight": (hidden, channels * bins),
         "fc2.weight": (hidden, 2 * hidden),
         "fc3.weight": (outputs, hidden),
+        "output_mean": (output_bins,),
+        "output_scale": (output_bins,),
     }
-    for name in ("output_mean", "output_scale"):
-        shapes[name] = (heads, output_bins) if state[name].dim() == 2 else (output_bins,)
     for norm, size in (("bn1", hidden), ("bn2", hidden), ("bn3", outputs)):
         shapes |= {f"{norm}.{part}": (size,) for part in _BATCH_NORM}
     for layer in range(layers):
@@ -187,6 +140,4 @@ def _measure(
             )
     if channels not in (1, 2):
         raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported")
-    return Checkpoint(
-        path, state, bins, output_bins, channels, hidden, layers, bidirectional, heads
-    )
+    return Checkpoint(path, state, bins, output_bins, channels, hidden, layers, bidirectional)

@@ -24,11 +24,30 @@ from ...signal.em import (
 )
 from ...signal.masks import apply_gains, gains_of_magnitudes, ratio_mask, residual_gain
 from ...signal.stft import Audio, Framing, block_sizes, magnitude_of, overlap_add, stft
-from .network import Network
+from .head import Head, Ranges
 from .sequence import Sequence
 
 LONG_WINDOW = 512
 """Windows of the EM up to this many frames are one block; longer ones are measured first."""
+
+
+class BlockMemory:
+    """Memory for the spectra of a block, the same for every block that a thread works on.
+
+    It is too large for the allocator to keep, and fresh pages cost more than
+    the arithmetic that fills them.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    def take(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+        """Return a tensor of some shape, of the kind of another; what it holds is left over."""
+        size = math.prod(shape)
+        kept: torch.Tensor | None = getattr(self._local, "kept", None)
+        if kept is None or kept.numel() < size:
+            kept = self._local.kept = torch.empty(size, dtype=like.dtype, device=like.device)
+        return kept[:size].view(shape)
 
 
 @dataclass
@@ -64,9 +83,9 @@ class Filter:
 
     Parameters
     ----------
-    networks : list of Network
+    head : Head
     ranges : list of (int, int)
-        Ranges of bins, as the networks' output layers were built for.
+        Ranges of bins, as the head was built for.
     framing : Framing
     config : SeparationConfig
     sequences : list of Sequence
@@ -75,27 +94,32 @@ class Filter:
         Frames of the track.
     limit : int
         Frames of a block where no window of the EM decides.
+    device : torch.device
+    memory : BlockMemory
     """
 
     def __init__(
         self,
-        networks: list[Network],
-        ranges: list[tuple[int, int]],
+        head: Head,
+        ranges: Ranges,
         framing: Framing,
         config: SeparationConfig,
         sequences: list[Sequence],
         frames: int,
         limit: int,
+        device: torch.device,
+        memory: BlockMemory,
     ) -> None:
-        self._networks = networks
+        self._head = head
         self._ranges = ranges
         self._framing = framing
         self._config = config
         self._sequences = sequences
         self._frames = frames
         self._limit = limit
-        self._local = threading.local()
-        targets = sum(len(network.targets) for network in networks)
+        self._device = device
+        self._memory = memory
+        targets = len(head.targets)
         self._stems = targets + config.residual
         # The EM tells sources apart, so a single target is given the rest as its opponent.
         self._residual = config.residual or (config.niter > 0 and targets == 1)
@@ -171,7 +195,7 @@ class Filter:
             As `unmixcli.signal.stft.overlap_add` leaves it.
         """
         spectrum = self._spectrum(first, stretch)
-        stems = self._buffer((self._stems, *spectrum.shape), spectrum)
+        stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
         if self._config.niter and scale is None:
@@ -186,24 +210,11 @@ class Filter:
                 self._refine(gains, MixtureSpectrum.of(part), scale, known, out)
         return first, overlap_add(stems, self._framing).cpu().numpy()
 
-    def _buffer(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """Return memory for a block's spectra, the same for every block of a thread.
-
-        It is too large for the allocator to keep, and fresh pages cost more
-        than the arithmetic that fills them.
-        """
-        size = math.prod(shape)
-        kept: torch.Tensor | None = getattr(self._local, "buffer", None)
-        if kept is None or kept.numel() < size:
-            kept = self._local.buffer = torch.empty(size, dtype=like.dtype, device=like.device)
-        return kept[:size].view(shape)
-
     def _known(self, first: int) -> _Window:
         return (self._long or {}).get(first // self._window, _Window())
 
     def _spectrum(self, first: int, stretch: Audio) -> torch.Tensor:
-        device = self._networks[0].merge.device
-        return stft(torch.from_numpy(stretch).to(device), self._framing)
+        return stft(torch.from_numpy(stretch).to(self._device), self._framing)
 
     def _gains(
         self, first: int, spectrum: torch.Tensor
@@ -211,10 +222,11 @@ class Filter:
         """Yield each range's index, its part of the spectrum and the first estimates' gains."""
         end = first + spectrum.shape[1]
         rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
+        gains_of = self._head(rows)
         config = self._config
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]
-            gains = self._network_gains(rows, k)
+            gains = gains_of(k)
             magnitude = None
             if config.softmask or gains.shape[1] < part.shape[0]:
                 magnitude = magnitude_of(part)
@@ -226,24 +238,6 @@ class Filter:
             elif self._residual:
                 gains = torch.cat([gains, residual_gain(gains)])
             yield k, part, gains
-
-    def _network_gains(self, rows: list[torch.Tensor], k: int) -> torch.Tensor:
-        """Run the output layers for one range of bins.
-
-        Returns
-        -------
-        Tensor, shape (targets, the networks' channels, frames, bins)
-        """
-        first = self._networks[0]
-        heads, channels = len(first.targets), first.channels
-        width = first.output[k].bias.shape[0]
-        gains = rows[0].new_empty((len(rows), rows[0].shape[0], width))
-        for network, row, out in zip(self._networks, rows, gains, strict=True):
-            layer = network.output[k]
-            torch.addmm(layer.bias, row, layer.weight, out=out)
-        shape = (len(rows), rows[0].shape[0], heads, channels, width // (heads * channels))
-        # Either one network has many heads or many networks have one: a view either way.
-        return gains.relu_().view(shape).permute(0, 2, 3, 1, 4).flatten(0, 1)
 
     def _refine(
         self,

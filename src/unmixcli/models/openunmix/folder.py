@@ -14,6 +14,7 @@ from ...catalogue import ModelCard, Weights
 from ...errors import ModelError
 
 SUFFIXES = (".pth", ".safetensors")
+JOINT_FILE = "joint.safetensors"
 
 
 def card_of_folder(folder: Path) -> ModelCard | None:
@@ -22,8 +23,7 @@ def card_of_folder(folder: Path) -> ModelCard | None:
     The folder has a ``TARGET.json`` and a ``TARGET.pth`` (or ``TARGET-*.pth``,
     ``TARGET_*.pth``, or the same as safetensors) for every target, and
     sometimes a ``separator.json`` with what is common to all. A joint network
-    is one file, named by the ``file`` of a ``separator.json`` that also lists
-    its ``targets``.
+    is ``joint.safetensors`` beside a ``separator.json`` that lists its ``targets``.
 
     Parameters
     ----------
@@ -40,8 +40,10 @@ def card_of_folder(folder: Path) -> ModelCard | None:
         If it does, but something is missing, unreadable or contradicts itself.
     """
     common = _read_json(folder / "separator.json")
-    if "file" in common:
-        return _card(folder, common, [_joint(folder, common)], tuple(common.get("targets", ())))
+    joint = folder / JOINT_FILE
+    if joint.is_file():
+        weights = [Weights(file=joint.name, path=joint)]
+        return _card(folder, common, weights, tuple(common.get("targets", ())))
     found: dict[str, Path] = {}
     declared: dict[str, Mapping[str, Any]] = {}
     settings = dict(common)
@@ -97,13 +99,6 @@ def _card(
     except (ValidationError, ValueError, TypeError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ModelError(f"the model in {folder} is badly described: {detail}") from None
-
-
-def _joint(folder: Path, common: Mapping[str, Any]) -> Weights:
-    path = folder / str(common["file"])
-    if not path.is_file() or path.parent.resolve() != folder.resolve():
-        raise ModelError(f"{folder / 'separator.json'} names {common['file']}, which is not there")
-    return Weights(file=path.name, path=path)
 
 
 def _checkpoint_of(folder: Path, target: str) -> Path:

@@ -14,7 +14,10 @@ from ...catalogue import ModelCard
 from ...errors import ModelError
 from ...signal.stft import Framing
 from .checkpoint import Checkpoint, read_checkpoint
-from .network import build_network
+from .front import MagnitudeFront
+from .head import RectifiedHead
+from .joint import build_joint, is_joint, read_joint
+from .network import fold
 from .streaming import OpenUnmix
 
 CPU_RANGE_BINS = 260
@@ -28,43 +31,63 @@ def load_model(
 ) -> OpenUnmix:
     """Build a model from checkpoints; see `unmixcli.models.base.Plugin.load`.
 
-    A file that the card lists for one target holds a network with one head;
-    a file listed for several (or for all) holds a joint network with one head
-    for each, in the card's order.
+    A card lists either a network for each target or one joint network for all.
     """
     place = torch.device(device)
-    found = []
-    for item in card.weights:
-        names = item.targets or card.targets
-        if set(names) & set(targets):
-            checkpoint = read_checkpoint(weights[item.file])
-            _check(card, checkpoint, names)
-            found.append((names, checkpoint))
-    _refuse_mixed(card, [checkpoint for _, checkpoint in found])
-    framing = Framing(found[0][1].n_fft, int(card.parameters["hop"]))
-    ranges = _ranges(framing.bins, framing.bins if place.type != "cpu" else CPU_RANGE_BINS)
-    networks = []
-    for names, checkpoint in found:
-        heads = {target: names.index(target) for target in targets if target in names}
-        networks.append(build_network(checkpoint, heads, ranges, place))
-    networks.sort(key=lambda network: list(targets).index(network.targets[0]))
-    return OpenUnmix(networks, ranges, framing, card.sample_rate, place)
+    first = weights[card.files_for(targets)[0].file]
+    load = _load_joint if is_joint(first) else _load_networks
+    return load(card, weights, tuple(targets), place)
 
 
-def _ranges(bins: int, at_most: int) -> list[tuple[int, int]]:
+def _load_joint(
+    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+) -> OpenUnmix:
+    checkpoint = read_joint(weights[card.files_for(targets)[0].file])
+    header = checkpoint.header
+    if set(header.targets) != set(card.targets) or header.sample_rate != card.sample_rate:
+        raise ModelError(f"{checkpoint.path} is not the network that {card.name} is described as")
+    framing = Framing(header.n_fft, header.hop)
+    ranges = _ranges(framing.bins, device)
+    trunk, front, head = build_joint(checkpoint, targets, ranges, device)
+    return OpenUnmix([trunk], front, head, ranges, framing, header.sample_rate, device)
+
+
+def _load_networks(
+    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+) -> OpenUnmix:
+    checkpoints = {}
+    for item in card.files_for(targets):
+        for target in item.targets:
+            checkpoints[target] = read_checkpoint(weights[item.file])
+            _check(card, checkpoints[target], target)
+    _refuse_mixed(card, list(checkpoints.values()))
+    framing = Framing(checkpoints[targets[0]].n_fft, int(card.parameters["hop"]))
+    ranges = _ranges(framing.bins, device)
+    networks = [fold(checkpoints.pop(target), device) for target in targets]
+    return OpenUnmix(
+        [network.trunk for network in networks],
+        MagnitudeFront(networks),
+        RectifiedHead(targets, networks, ranges, device),
+        ranges,
+        framing,
+        card.sample_rate,
+        device,
+    )
+
+
+def _ranges(bins: int, device: torch.device) -> list[tuple[int, int]]:
     """Divide bins into ranges of nearly equal size."""
-    count = -(-bins // at_most)
+    count = -(-bins // CPU_RANGE_BINS) if device.type == "cpu" else 1
     edges = [bins * k // count for k in range(count + 1)]
     return list(pairwise(edges))
 
 
-def _check(card: ModelCard, checkpoint: Checkpoint, names: Sequence[str]) -> None:
+def _check(card: ModelCard, checkpoint: Checkpoint, target: str) -> None:
     """Compare what a file holds with what the card says of it."""
     said = card.parameters
     claims = (
         ("frames of {} samples", said.get("n_fft"), checkpoint.n_fft),
         ("{} channels", card.channels, checkpoint.channels),
-        ("{} targets", len(names), checkpoint.heads),
         ("a hidden size of {}", said.get("hidden"), checkpoint.hidden),
     )
     for what, claim, truth in claims:
@@ -73,8 +96,7 @@ def _check(card: ModelCard, checkpoint: Checkpoint, names: Sequence[str]) -> Non
                 f"{checkpoint.path} has {what.format(truth)}, but {card.name} is described "
                 f"as having {what.format(claim)}"
             )
-    for name in names:
-        _compare_declared(checkpoint, said.get("declared", {}).get(name, {}), card.sample_rate)
+    _compare_declared(checkpoint, said.get("declared", {}).get(target, {}), card.sample_rate)
 
 
 def _compare_declared(
@@ -108,5 +130,3 @@ def _refuse_mixed(card: ModelCard, checkpoints: Sequence[Checkpoint]) -> None:
                 f"the networks of {card.name} differ in {what} "
                 f"({' and '.join(map(str, sorted(values)))}), so they cannot work together"
             )
-    if len(checkpoints) > 1 and any(checkpoint.heads > 1 for checkpoint in checkpoints):
-        raise ModelError(f"{card.name} mixes joint networks with others, which is not supported")

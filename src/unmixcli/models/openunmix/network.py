@@ -1,10 +1,10 @@
 """The Open-Unmix network, taken apart where a stream has to pass through it.
 
-For each frame, an input layer reads the mixture's magnitude and leaves a few
-hundred numbers; LSTM layers run over those of all frames, forwards and
-backwards; an output layer makes of each frame a gain for every bin. Only the
-LSTM needs to see other frames, and it only needs the compact numbers, so the
-first and the last part work on any block of frames.
+For each frame, an input layer (`front`) reads the mixture's spectrum and
+leaves a few hundred numbers; LSTM layers run over those of all frames,
+forwards and backwards; an output layer (`head`) makes of each frame a gain for
+every bin. Only the LSTM needs to see other frames, and it only needs the
+compact numbers, so the first and the last part work on any block of frames.
 
 Scalings, means and batch norms are affine, so they are folded into the linear
 layers beside them; the arithmetic of the folding is done in float64.
@@ -12,6 +12,7 @@ layers beside them; the arithmetic of the folding is done in float64.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ from .checkpoint import Checkpoint
 
 BATCH_NORM_EPS = 1e-5
 
+State = Mapping[str, torch.Tensor]
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -29,131 +32,120 @@ class Affine:
     weight: torch.Tensor
     bias: torch.Tensor
 
+    @classmethod
+    def on(cls, device: torch.device, weight: torch.Tensor, bias: torch.Tensor) -> Affine:
+        """Put a layer on a device, in float32."""
+        return cls(weight.float().contiguous().to(device), bias.float().contiguous().to(device))
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Apply to rows, shape (rows, inputs)."""
         return torch.addmm(self.bias, x, self.weight)
 
 
 @dataclass(frozen=True)
-class Network:
-    """One network, ready for inference.
+class Trunk:
+    """What lies between a network's input layer and its output layer.
 
     Attributes
     ----------
-    targets : tuple of str
-        One for each head in use.
-    input : Affine
-        From (channels x bins) magnitudes to the hidden size, before the tanh.
+    hidden : int
+        Numbers a frame that it takes in, and gives back.
     layers : list of list of LSTM
         For each layer the forward direction and, where there is one, the backward one.
     skip, merge : Affine, Tensor
         The layer after the LSTM, split in the part that reads the input
         layer's output and the part that reads the LSTM's.
-    output : list of Affine
-        For each range of bins, from the hidden size to (heads x channels x
-        bins of the range) gains, before the rectifier.
     """
 
-    targets: tuple[str, ...]
-    channels: int
-    bins: int
     hidden: int
-    input: Affine
     layers: list[list[nn.LSTM]]
     skip: Affine
     merge: torch.Tensor
-    output: list[Affine]
+
+    @classmethod
+    def of(
+        cls, state: State, second: torch.Tensor, bias: torch.Tensor, device: torch.device
+    ) -> Trunk:
+        """Build a trunk.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            Has the LSTM's weights under the names of `torch.nn.LSTM`, behind ``lstm.``.
+        second, bias : Tensor, shape (2 x hidden, hidden) and (hidden,)
+            The layer after the LSTM, its norm folded in.
+        device : torch.device
+        """
+        hidden = bias.shape[0]
+        directions = ("", "_reverse") if "lstm.weight_ih_l0_reverse" in state else ("",)
+        layers = sum(key.startswith("lstm.weight_ih") for key in state) // len(directions)
+        return cls(
+            hidden,
+            [
+                [_lstm(state, f"_l{layer}{direction}", device) for direction in directions]
+                for layer in range(layers)
+            ],
+            Affine.on(device, second[:hidden], bias),
+            second[hidden:].float().contiguous().to(device),
+        )
 
 
-def build_network(
-    checkpoint: Checkpoint,
-    heads: dict[str, int],
-    ranges: list[tuple[int, int]],
-    device: torch.device,
-) -> Network:
-    """Fold a checkpoint into a network.
+@dataclass(frozen=True)
+class Folded:
+    """A published network, folded into linear layers and a trunk.
 
-    Parameters
+    Attributes
     ----------
-    checkpoint : Checkpoint
-    heads : dict of str to int
-        The targets wanted, and which head of the network estimates each.
-    ranges : list of (int, int)
-        First and one past the last bin of each range that the output layer
-        works on at a time; together the bins of the spectrum. Bins that the
-        network does not estimate get the mean gain of its highest ones.
-    device : torch.device
-
-    Returns
-    -------
-    Network
+    input : Affine
+        From (channels x bins) magnitudes to the hidden size, before the tanh.
+    trunk : Trunk
+    output : Tensor, shape (channels, output bins, hidden)
+    output_bias : Tensor, shape (channels, output bins)
+        From the hidden size to gains, before the rectifier.
     """
+
+    channels: int
+    bins: int
+    input: Affine
+    trunk: Trunk
+    output: torch.Tensor
+    output_bias: torch.Tensor
+
+
+def fold(checkpoint: Checkpoint, device: torch.device) -> Folded:
+    """Fold a checkpoint's means, scales and batch norms into its linear layers."""
     state = {key: value.double() for key, value in checkpoint.state.items()}
+    channels = checkpoint.channels
     scale1, shift1 = _batch_norm(state, "bn1")
     # (x + mean) * scale for every channel, then the first layer, then its norm.
-    first = state["fc1.weight"] * state["input_scale"].repeat(checkpoint.channels)
-    offset = first @ state["input_mean"].repeat(checkpoint.channels)
+    first = state["fc1.weight"] * state["input_scale"].repeat(channels)
+    offset = first @ state["input_mean"].repeat(channels)
     scale2, shift2 = _batch_norm(state, "bn2")
-    second = (scale2[:, None] * state["fc2.weight"]).T
-    hidden = checkpoint.hidden
-    return Network(
-        targets=tuple(heads),
-        channels=checkpoint.channels,
-        bins=checkpoint.bins,
-        hidden=hidden,
-        input=_affine((scale1[:, None] * first).T, scale1 * offset + shift1, device),
-        layers=[
-            [
-                _lstm(checkpoint, f"_l{layer}{direction}", device)
-                for direction in (("", "_reverse") if checkpoint.bidirectional else ("",))
-            ]
-            for layer in range(checkpoint.layers)
-        ],
-        skip=_affine(second[:hidden], shift2, device),
-        merge=second[hidden:].float().contiguous().to(device),
-        output=_output_layers(checkpoint, state, list(heads.values()), ranges, device),
+    scale3, shift3 = _batch_norm(state, "bn3")
+    shape = (channels, checkpoint.output_bins)
+    scale = state["output_scale"]
+    third = (scale3[:, None] * state["fc3.weight"]).view(*shape, -1)
+    return Folded(
+        channels,
+        checkpoint.bins,
+        Affine.on(device, (scale1[:, None] * first).T, scale1 * offset + shift1),
+        Trunk.of(checkpoint.state, (scale2[:, None] * state["fc2.weight"]).T, shift2, device),
+        scale[:, None] * third,
+        scale * shift3.view(shape) + state["output_mean"],
     )
 
 
-def _affine(weight: torch.Tensor, bias: torch.Tensor, device: torch.device) -> Affine:
-    return Affine(weight.float().contiguous().to(device), bias.float().to(device))
-
-
-def _batch_norm(state: dict[str, torch.Tensor], name: str) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch_norm(state: State, name: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the scale and the shift that a batch norm amounts to in inference."""
     scale = state[f"{name}.weight"] / (state[f"{name}.running_var"] + BATCH_NORM_EPS).sqrt()
     return scale, state[f"{name}.bias"] - scale * state[f"{name}.running_mean"]
 
 
-def _lstm(checkpoint: Checkpoint, suffix: str, device: torch.device) -> nn.LSTM:
+def _lstm(state: State, suffix: str, device: torch.device) -> nn.LSTM:
     """Build one direction of one layer, so that it can be run over blocks in its own order."""
-    width = checkpoint.hidden // 2 if checkpoint.bidirectional else checkpoint.hidden
-    lstm = nn.LSTM(checkpoint.hidden, width)
-    lstm.load_state_dict(
-        {
-            f"{part}_l0": checkpoint.state[f"lstm.{part}{suffix}"]
-            for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        }
-    )
+    parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    own = {f"{part}_l0": state[f"lstm.{part}{suffix}"].float() for part in parts}
+    width, hidden = own["weight_hh_l0"].shape[1], own["weight_ih_l0"].shape[1]
+    lstm = nn.LSTM(hidden, width)
+    lstm.load_state_dict(own)
     return lstm.requires_grad_(False).eval().to(device)
-
-
-def _output_layers(
-    checkpoint: Checkpoint,
-    state: dict[str, torch.Tensor],
-    heads: list[int],
-    ranges: list[tuple[int, int]],
-    device: torch.device,
-) -> list[Affine]:
-    scale3, shift3 = _batch_norm(state, "bn3")
-    shape = (checkpoint.heads, checkpoint.channels, checkpoint.output_bins)
-    scale = state["output_scale"].reshape(checkpoint.heads, 1, -1)
-    mean = state["output_mean"].reshape(checkpoint.heads, 1, -1)
-    weight = scale.unsqueeze(-1) * (scale3[:, None] * state["fc3.weight"]).view(*shape, -1)
-    bias = scale * shift3.view(shape) + mean
-    weight, bias = weight[heads], bias[heads]
-    layers = []
-    for first, end in ranges:
-        part = weight[:, :, first:end].reshape(-1, checkpoint.hidden)
-        layers.append(_affine(part.T, bias[:, :, first:end].reshape(-1), device))
-    return layers

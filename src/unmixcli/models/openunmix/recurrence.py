@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from ..workers import Workers
-from .network import Network
+from .network import Trunk
 from .sequence import Sequence, SequenceStore
 
 BLOCK_FRAMES = 1024
@@ -30,7 +30,7 @@ class Recurrence:
 
     Parameters
     ----------
-    networks : list of Network
+    trunks : list of Trunk
     workers : Workers
     device : torch.device
     frames : int
@@ -38,22 +38,22 @@ class Recurrence:
     """
 
     def __init__(
-        self, networks: list[Network], workers: Workers, device: torch.device, frames: int
+        self, trunks: list[Trunk], workers: Workers, device: torch.device, frames: int
     ) -> None:
-        self._networks = networks
+        self._trunks = trunks
         self._workers = workers
         self._device = device
         self._starts = range(0, frames, BLOCK_FRAMES)
         self._frames = frames
         self._stop = Event()
         self._blocks_done = 0
-        directions = len(networks[0].layers[0])
-        self._side_by_side = min(len(networks), max(1, workers.count // directions))
+        directions = len(trunks[0].layers[0])
+        self._side_by_side = min(len(trunks), max(1, workers.count // directions))
 
     @property
     def widths(self) -> int:
         """Numbers a frame that all sequences need together, the networks' own included."""
-        hidden = [network.hidden for network in self._networks]
+        hidden = [trunk.hidden for trunk in self._trunks]
         return sum(hidden) + 2 * self._side_by_side * sum(set(hidden))
 
     def run(
@@ -70,29 +70,29 @@ class Recurrence:
             Called with the fraction done.
         """
         scratch = _Scratch(store)
-        for first in range(0, len(self._networks), self._side_by_side):
-            members = range(first, min(first + self._side_by_side, len(self._networks)))
-            group = [(self._networks[n], sequences[n], n - first) for n in members]
-            for layer in range(max(len(network.layers) for network, _, _ in group)):
+        for first in range(0, len(self._trunks), self._side_by_side):
+            members = range(first, min(first + self._side_by_side, len(self._trunks)))
+            group = [(self._trunks[n], sequences[n], n - first) for n in members]
+            for layer in range(max(len(trunk.layers) for trunk, _, _ in group)):
                 passes = [
                     one
-                    for network, own, slot in group
-                    if layer < len(network.layers)
-                    for one in self._passes(network, own, scratch.of(network, slot), layer)
+                    for trunk, own, slot in group
+                    if layer < len(trunk.layers)
+                    for one in self._passes(trunk, own, scratch.of(trunk, slot), layer)
                 ]
                 self._run_all(passes, progress)
-            for network, own, slot in group:
-                self._merge(network, own, scratch.of(network, slot)[(len(network.layers) - 1) % 2])
+            for trunk, own, slot in group:
+                self._merge(trunk, own, scratch.of(trunk, slot)[(len(trunk.layers) - 1) % 2])
 
     def _passes(
-        self, network: Network, own: Sequence, places: list[list[Sequence]], layer: int
+        self, trunk: Trunk, own: Sequence, places: list[list[Sequence]], layer: int
     ) -> list[Callable[[], None]]:
         """Return the passes of a layer: one for each direction."""
         inputs = places[(layer - 1) % 2] if layer else [own]
         return [
             partial(self._pass, lstm, inputs, output, backwards)
             for lstm, output, backwards in zip(
-                network.layers[layer], places[layer % 2], (False, True), strict=False
+                trunk.layers[layer], places[layer % 2], (False, True), strict=False
             )
         ]
 
@@ -101,7 +101,7 @@ class Recurrence:
     ) -> None:
         """Run passes side by side, reporting from this thread."""
         total = len(self._starts) * sum(
-            len(layer) for network in self._networks for layer in network.layers
+            len(layer) for trunk in self._trunks for layer in trunk.layers
         )
         futures = [self._workers.submit(one) for one in passes]
         try:
@@ -132,14 +132,14 @@ class Recurrence:
             output.write(first, (rows.flip(0) if backwards else rows).cpu())
             self._blocks_done += 1
 
-    def _merge(self, network: Network, own: Sequence, last: list[Sequence]) -> None:
+    def _merge(self, trunk: Trunk, own: Sequence, last: list[Sequence]) -> None:
         """Join the input layer's output with the LSTM's, in the place of the former."""
         size = self._workers.block_size(self._frames, BLOCK_FRAMES)
 
         def merge(first: int) -> None:
             end = min(first + size, self._frames)
-            rows = network.skip(own.read(first, end).to(self._device))
-            rows.addmm_(_read(last, first, end).to(self._device), network.merge)
+            rows = trunk.skip(own.read(first, end).to(self._device))
+            rows.addmm_(_read(last, first, end).to(self._device), trunk.merge)
             own.write(first, rows.relu_().cpu())
 
         for _ in self._workers.map(merge, ((first,) for first in range(0, self._frames, size))):
@@ -156,13 +156,13 @@ class _Scratch:
         self._store = store
         self._places: dict[tuple[int, int, int], list[list[Sequence]]] = {}
 
-    def of(self, network: Network, slot: int) -> list[list[Sequence]]:
+    def of(self, trunk: Trunk, slot: int) -> list[list[Sequence]]:
         """Return two places that layers take turns with, each a sequence for every direction."""
-        directions = len(network.layers[0])
-        key = (slot, network.hidden, directions)
+        directions = len(trunk.layers[0])
+        key = (slot, trunk.hidden, directions)
         if key not in self._places:
             self._places[key] = [
-                [self._store.add(network.hidden // directions) for _ in range(directions)]
+                [self._store.add(trunk.hidden // directions) for _ in range(directions)]
                 for _ in range(2)
             ]
         return self._places[key]

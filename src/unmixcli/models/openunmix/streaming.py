@@ -15,11 +15,13 @@ from functools import partial
 import torch
 
 from ...config import SeparationConfig
-from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, magnitude_of, stft
+from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
 from ..base import Block, Mixture, Progress
 from ..workers import Workers
-from .filtering import Filter
-from .network import Network
+from .filtering import BlockMemory, Filter
+from .front import Front
+from .head import Head, Ranges
+from .network import Trunk
 from .recurrence import Recurrence
 from .sequence import Sequence, SequenceStore
 
@@ -35,15 +37,17 @@ _STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
 
 
 class OpenUnmix:
-    """One or several networks that together separate a mixture.
+    """Networks that together separate a mixture; see `unmixcli.models.base.Model`.
 
     Parameters
     ----------
-    networks : list of Network
-        Either one with several targets or several with one each; of the same
-        number of channels.
+    trunks : list of Trunk
+    front : Front
+        The trunks' input layers.
+    head : Head
+        Their output layers.
     ranges : list of (int, int)
-        Ranges of bins that the networks' output layers were built for.
+        Ranges of bins that the head was built for.
     framing : Framing
     sample_rate : int
         In Hz.
@@ -52,35 +56,47 @@ class OpenUnmix:
 
     def __init__(
         self,
-        networks: list[Network],
-        ranges: list[tuple[int, int]],
+        trunks: list[Trunk],
+        front: Front,
+        head: Head,
+        ranges: Ranges,
         framing: Framing,
         sample_rate: int,
         device: torch.device,
     ) -> None:
-        self.targets = tuple(target for network in networks for target in network.targets)
+        self.targets = head.targets
         self.sample_rate = sample_rate
-        self.channels = networks[0].channels if networks[0].channels > 1 else None
-        self._networks = networks
+        self.channels = head.channels if head.channels > 1 else None
+        self._trunks = trunks
+        self._front = front
+        self._head = head
         self._ranges = ranges
         self._framing = framing
         self._device = device
         self._workers = Workers(device)
-        self._input = _stack_inputs(networks)
+        self._memory = BlockMemory()
 
     def separate(
         self, mixture: Mixture, config: SeparationConfig, progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
         frames = self._framing.frames(mixture.length)
-        recurrence = Recurrence(self._networks, self._workers, self._device, frames)
+        recurrence = Recurrence(self._trunks, self._workers, self._device, frames)
         with SequenceStore(frames, recurrence.widths, config.temp_dir) as store:
-            sequences = [store.add(network.hidden) for network in self._networks]
+            sequences = [store.add(trunk.hidden) for trunk in self._trunks]
             self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
             limit = self._workers.block_size(frames, SYNTHESIS_FRAMES)
             filtering = Filter(
-                self._networks, self._ranges, self._framing, config, sequences, frames, limit
+                self._head,
+                self._ranges,
+                self._framing,
+                config,
+                sequences,
+                frames,
+                limit,
+                self._device,
+                self._memory,
             )
             yield from self._synthesise(mixture, filtering, _stage(progress, "separating"))
 
@@ -95,15 +111,8 @@ class OpenUnmix:
     def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> int:
         """Store what the input layers make of a block; return the frame after it."""
         spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
-        weights, bias = self._input
-        magnitude = magnitude_of(spectrum[..., : weights.shape[1]])
-        if weights.shape[0] == 1:
-            magnitude = magnitude.mean(0, keepdim=True)
-        rows = torch.addmm(bias, magnitude[0], weights[0])
-        if weights.shape[0] == 2:
-            rows.addmm_(magnitude[1], weights[1])
-        sizes = [network.hidden for network in self._networks]
-        parts = torch.split(rows.tanh_().cpu(), sizes, -1)
+        rows = self._front(spectrum).cpu()
+        parts = torch.split(rows, [trunk.hidden for trunk in self._trunks], -1)
         for sequence, own in zip(sequences, parts, strict=True):
             sequence.write(first, own)
         return first + rows.shape[0]
@@ -134,22 +143,3 @@ def _stage(report: Progress, stage: str) -> Fraction:
     names = list(_STAGES)
     before = sum(_STAGES[name] for name in names[: names.index(stage)])
     return lambda fraction: report(stage, before + _STAGES[stage] * fraction)
-
-
-def _stack_inputs(networks: list[Network]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Join the input layers of all networks into one product.
-
-    Returns
-    -------
-    weights : Tensor, shape (channels, bins, sum of hidden sizes)
-        Zero where a network does not read a bin that another one does.
-    bias : Tensor, shape (sum of hidden sizes,)
-    """
-    channels = networks[0].channels
-    bins = max(network.bins for network in networks)
-    columns = []
-    for network in networks:
-        weight = network.input.weight.view(channels, network.bins, network.hidden)
-        columns.append(torch.nn.functional.pad(weight, (0, 0, 0, bins - network.bins)))
-    bias = torch.cat([network.input.bias for network in networks])
-    return torch.cat(columns, -1).contiguous(), bias

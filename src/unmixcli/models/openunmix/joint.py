@@ -1,0 +1,137 @@
+"""The joint network: one trunk that shares the mixture out among all targets.
+
+A variant of Open-Unmix that costs about a quarter of four networks: it hears
+the logarithm of power in bands instead of the magnitude of bins, and its gains
+are masks that add up to one. Its file says in its header what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from safetensors import SafetensorError, safe_open
+
+from ...errors import ModelError
+from .front import LogBandFront
+from .head import BandMaskHead, Ranges
+from .network import Affine, Trunk
+
+ARCHITECTURE = "openunmix-joint"
+FEATURES = 4
+"""Left, right, sum and difference."""
+
+
+class Header(BaseModel):
+    """What the file says of itself."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    targets: tuple[str, ...] = Field(min_length=1)
+    sample_rate: int = Field(gt=0)
+    channels: int = Field(ge=2, le=2)
+    n_fft: int = Field(gt=0, multiple_of=2)
+    hop: int = Field(gt=0)
+    feature_floor: float = Field(gt=0)
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _split(cls, value: str) -> list[str]:
+        return value.split(",")
+
+
+@dataclass(frozen=True)
+class JointCheckpoint:
+    """A joint network's header and tensors, checked."""
+
+    path: Path
+    header: Header
+    state: Mapping[str, torch.Tensor]
+
+
+def is_joint(path: Path) -> bool:
+    """Tell whether a file says that it holds a joint network."""
+    if path.suffix != ".safetensors":
+        return False
+    return _metadata(path).get("architecture") == ARCHITECTURE
+
+
+def read_joint(path: Path) -> JointCheckpoint:
+    """Read a joint network.
+
+    Raises
+    ------
+    ModelError
+        If the file is not what its header says.
+    """
+    try:
+        header = Header.model_validate(_metadata(path))
+    except ValidationError as error:
+        key = error.errors()[0]["loc"][0]
+        raise ModelError(f"the header of {path} does not say a usable {key}") from None
+    with safe_open(path, "pt") as file:
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    _check(path, header, state)
+    return JointCheckpoint(path, header, state)
+
+
+def build_joint(
+    checkpoint: JointCheckpoint, targets: Sequence[str], ranges: Ranges, device: torch.device
+) -> tuple[Trunk, LogBandFront, BandMaskHead]:
+    """Make the parts of a model of a joint network."""
+    header, state = checkpoint.header, checkpoint.state
+    edges = state["band_edges"].long()
+
+    def layer(name: str) -> Affine:
+        return Affine.on(device, state[f"{name}.weight"].T, state[f"{name}.bias"])
+
+    trunk = Trunk.of(state, state["fc2.weight"].T, state["fc2.bias"], device)
+    heads = [header.targets.index(target) for target in targets]
+    shape = (len(header.targets), header.channels)
+    return (
+        trunk,
+        LogBandFront(layer("fc1"), edges, header.feature_floor),
+        BandMaskHead(tuple(targets), heads, shape, layer("fc3"), edges, ranges),
+    )
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read as a safetensors file: {error}") from None
+
+
+def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> None:
+    """Check that the tensors are there and fit together."""
+    edges = state.get("band_edges", torch.zeros(1)).long()
+    bands = len(edges) - 1
+    hidden = len(state.get("fc1.bias", ()))
+    shapes: dict[str, tuple[int, ...]] = {
+        "band_edges": (bands + 1,),
+        "fc1.weight": (hidden, FEATURES * bands),
+        "fc1.bias": (hidden,),
+        "fc2.weight": (hidden, 2 * hidden),
+        "fc2.bias": (hidden,),
+        "fc3.weight": (len(header.targets) * header.channels * bands, hidden),
+        "fc3.bias": (len(header.targets) * header.channels * bands,),
+    }
+    for layer in range(3):
+        for direction in ("", "_reverse"):
+            end = f"_l{layer}{direction}"
+            shapes[f"lstm.weight_ih{end}"] = (2 * hidden, hidden)
+            shapes[f"lstm.weight_hh{end}"] = (2 * hidden, hidden // 2)
+            shapes[f"lstm.bias_ih{end}"] = shapes[f"lstm.bias_hh{end}"] = (2 * hidden,)
+    for key in shapes.keys() | state.keys():
+        found = tuple(state[key].shape) if key in state else None
+        if found != shapes.get(key):
+            raise ModelError(
+                f"{path} is not a joint network: {key} has the shape {found}, "
+                f"where {shapes.get(key)} is right"
+            )
+    if bands < 1 or edges[0] != 0 or edges[-1] != header.n_fft // 2 + 1 or edges.diff().min() < 1:
+        raise ModelError(f"{path} is not a joint network: its bands do not cover the spectrum")
