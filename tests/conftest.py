@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from running import run_unmix
 from server import Server
 from unmixcli.catalogue import ModelCard, Weights
 from unmixcli.store import FetchEvent, Policy, Store
+
+__all__ = ["run_unmix"]
 
 IMPATIENT = Policy(
     connect_timeout=2, read_timeout=0.4, rounds=3, backoff=0.02, longest_wait=5, redirects=4

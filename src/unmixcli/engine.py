@@ -8,30 +8,33 @@ in memory.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio.reading import MAX_CHANNELS, Excerpt, check_finite, open_excerpt
-from .audio.resampling import AdaptedMixture, Recording
-from .audio.writing import Level, StemWriter, format_of, refuse_existing
+from .audio.arrays import ArrayRecording
+from .audio.formats import Encoding
+from .audio.reading import Excerpt, open_excerpt
+from .audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
+from .audio.writing import Level, Shape
 from .config import SeparationConfig
 from .device import resolve_device
-from .display import display
-from .errors import InputError, UsageError
+from .errors import UsageError
+from .manifest import Recipe
+from .mixes import Plan
 from .models.base import Block, Progress
+from .naming import Namer
 from .registry import Registry
+from .saving import Destination, Saver
 
 if TYPE_CHECKING:
     from .store import Report
-
-log = logging.getLogger("unmixcli")
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,15 @@ class SeparatedTrack:
     """Where each stem is."""
     model: str
     sample_rate: int
+    """Of the stems."""
     channels: int
     seconds: float
     """Length of the audio that was separated."""
     elapsed: float
     """Seconds that it took."""
     levels: dict[str, Level]
+    gain: float = 1.0
+    """By what all stems were multiplied, to keep them within full scale."""
 
 
 class Separator:
@@ -90,10 +96,14 @@ class Separator:
         if config is not None and options:
             raise UsageError("give either a config or single options, not both")
         self.config = config or SeparationConfig.parse(**options)
-        self._format = format_of(self.config.format)
-        self.card, self._model = Registry().load_model(
+        self._encoding = Encoding.of(self.config)
+        registry = Registry()
+        card = registry.resolve(self.config.model).card
+        self.plan = Plan.of(self.config, card.targets)
+        self._namer = Namer.of(self.config, card.name, self.plan.names)
+        self.card, self._model = registry.load_model(
             self.config.model,
-            self.config.targets,
+            self.plan.targets,
             resolve_device(self.config.device),
             offline=self.config.offline,
             progress=fetch_progress,
@@ -102,8 +112,8 @@ class Separator:
 
     @property
     def stem_names(self) -> tuple[str, ...]:
-        """Names of the stems, in order."""
-        return self.config.stem_names(self._model.targets)
+        """Names of the stems and mixes that come out, in order."""
+        return self.plan.names
 
     @property
     def sample_rate(self) -> int:
@@ -118,7 +128,8 @@ class Separator:
     ) -> dict[str, NDArray[np.float32]]:
         """Separate an array.
 
-        ``start`` and ``duration`` of the config apply to it.
+        ``start`` and ``duration`` of the config apply to it; what it says of
+        files does not.
 
         Parameters
         ----------
@@ -139,11 +150,14 @@ class Separator:
         InputError
             If the audio is empty, not finite or in no such shape.
         """
-        recording = _ArrayRecording.of(audio, sample_rate or self.sample_rate, self.config)
+        config = self.config
+        recording = ArrayRecording.of(
+            audio, sample_rate or self.sample_rate, config.start, config.duration
+        )
         shape = (len(self.stem_names), recording.channels, recording.length)
         result = np.empty(shape, np.float32)
         done = 0
-        for block in self._stems(recording, progress):
+        for block in self._outputs(recording, recording.sample_rate, progress):
             result[..., done : done + block.shape[-1]] = block
             done += block.shape[-1]
         return {
@@ -152,9 +166,15 @@ class Separator:
         }
 
     def separate_file(
-        self, recording: str | Path | Excerpt, progress: Progress | None = None
+        self,
+        recording: str | Path | Excerpt,
+        progress: Progress | None = None,
+        *,
+        subfolder: Path = Path(),
     ) -> SeparatedTrack:
-        """Separate a file and write its stems, see `stem_paths`.
+        """Separate a file and write its stems.
+
+        A small file beside the stems, ``.unmix.json``, records how they were made.
 
         Parameters
         ----------
@@ -162,6 +182,8 @@ class Separator:
             A path is opened with the ``start`` and ``duration`` of the config.
         progress : callable, optional
             Takes the stage and the fraction done, 0 to 1.
+        subfolder : Path
+            Where below the output folder the stems go.
 
         Returns
         -------
@@ -180,109 +202,47 @@ class Separator:
             recording = open_excerpt(
                 Path(recording), config.start, config.duration, config.temp_dir
             )
-        path = recording.path
-        stems = self.stem_paths(path)
-        paths = list(stems.values())
-        refuse_existing(paths, config.overwrite)
-        rate, channels, length = recording.sample_rate, recording.channels, recording.length
-        blocks = self._stems(recording, progress)
-        # The first block comes after the whole file was read once: only a
-        # recording that is sound as a whole gets as far as a file.
-        first = next(blocks)
-        with StemWriter(paths, rate, channels, length, self._format, config.overwrite) as writer:
-            writer.write(first)
-            for block in blocks:
-                writer.write(block)
-        levels = dict(zip(stems, writer.levels, strict=True))
-        self._report_limited(path, levels)
+        destination = Destination.of(
+            config, self.plan, self._namer, recording.path, recording.content, subfolder
+        )
+        saver = Saver(config, destination, self._recipe, self._shape(recording))
+        blocks = self._outputs(recording, saver.shape.sample_rate, progress)
+        levels, gain = saver.save(blocks)
         return SeparatedTrack(
-            path,
-            stems,
+            recording.path,
+            destination.stems,
             self.card.name,
-            rate,
-            channels,
+            saver.shape.sample_rate,
+            recording.channels,
             recording.seconds,
             time.monotonic() - began,
             levels,
+            gain,
         )
 
-    def stem_paths(self, path: Path) -> dict[str, Path]:
-        """Return where the stems of a file go.
+    def _shape(self, recording: Recording) -> Shape:
+        """Return the rate, channels and length of the stems of a recording."""
+        named = {"input": recording.sample_rate, "model": self.sample_rate}
+        wanted = self.config.sample_rate
+        rate = self._encoding.rate_for(named[wanted] if isinstance(wanted, str) else wanted)
+        return Shape(rate, recording.channels, length_at(recording, rate))
 
-        ``OUTDIR/TRACK/STEM.wav`` with an output directory, otherwise
-        ``TRACK_MODEL/STEM.wav`` in the working directory.
-        """
-        # What a shell or another program would read as control characters is no name.
-        track = "".join(c if c.isprintable() else "_" for c in path.stem).strip() or "track"
-        outdir = self.config.outdir
-        folder = Path(f"{track}_{self.card.name}") if outdir is None else outdir / track
-        return {name: folder / f"{name}.{self._format.extension}" for name in self.stem_names}
+    @cached_property
+    def _recipe(self) -> Recipe:
+        return Recipe.of(self.config, self.card, self.plan.targets, self.plan.names)
 
-    def _stems(self, recording: Recording, progress: Progress | None) -> Iterator[Block]:
-        """Yield the stems of a recording in blocks, at its own rate and channels."""
+    def _outputs(
+        self, recording: Recording, sample_rate: int, progress: Progress | None
+    ) -> Iterator[Block]:
+        """Yield the stems and mixes of a recording in blocks, in its channels."""
         channels = self._model.channels or recording.channels
         mixture = AdaptedMixture(recording, self._model.sample_rate, channels)
-        stems = self._model.separate(mixture, self.config, progress or _ignore)
-        return mixture.restore(stems)
-
-    def _report_limited(self, path: Path, levels: dict[str, Level]) -> None:
-        for name, level in levels.items():
-            if level.limited:
-                log.warning(
-                    "%s: %d samples of %s went beyond full scale and were limited; "
-                    "--format wav keeps them as they are",
-                    display(path),
-                    level.limited,
-                    name,
-                )
-
-
-@dataclass(frozen=True)
-class _ArrayRecording:
-    """An array as a recording."""
-
-    samples: NDArray[np.float32]
-    sample_rate: int
-
-    @classmethod
-    def of(cls, audio: NDArray[Any], sample_rate: int, config: SeparationConfig) -> _ArrayRecording:
-        array = np.asarray(audio)
-        if array.ndim == 1:
-            array = array[:, np.newaxis]
-        if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
-            raise InputError(
-                "the audio must be floating point of shape (samples,) or (samples, channels), "
-                f"not {array.dtype} of shape {np.shape(audio)}"
-            )
-        if array.shape[0] in (1, 2) and array.shape[1] > 64:
-            raise InputError(
-                f"the audio has the shape {array.shape}: transpose it to (samples, channels)"
-            )
-        first = round(config.start * sample_rate)
-        end = len(array)
-        if config.duration >= 0:
-            end = min(end, first + round(config.duration * sample_rate))
-        if not array.size or first >= end:
-            raise InputError(
-                f"the audio is {len(array) / sample_rate:.2f} s long: nothing to separate "
-                f"from {config.start:g} s on"
-            )
-        return cls(array[first:end, :MAX_CHANNELS].T, sample_rate)
-
-    @property
-    def channels(self) -> int:
-        return int(self.samples.shape[0])
-
-    @property
-    def length(self) -> int:
-        return int(self.samples.shape[1])
-
-    def blocks(self) -> Iterator[Block]:
-        size = 65536
-        for first in range(0, self.length, size):
-            block = np.ascontiguousarray(self.samples[:, first : first + size], np.float32)
-            check_finite(block, first, self.sample_rate, "the audio")
-            yield block
+        config = self.config.model_copy(
+            update={"targets": self.plan.targets, "residual": self.plan.residual}
+        )
+        stems = self._model.separate(mixture, config, progress or _ignore)
+        restored = mixture.restore(stems, sample_rate)
+        return self.plan.mix(restored, blocks_at(recording, sample_rate))
 
 
 def separate(

@@ -11,9 +11,10 @@ import soundfile
 
 from ..errors import InputError
 from ..scratch import open_scratch, scratch_error
+from .views import FileView
 
 
-def decode(path: Path, name: str, temp_dir: Path | None = None) -> BinaryIO:
+def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> BinaryIO:
     """Decode the first audio stream of a file to a temporary wave file.
 
     Its length is known only at the end, and it is read more than once, so it
@@ -21,7 +22,7 @@ def decode(path: Path, name: str, temp_dir: Path | None = None) -> BinaryIO:
 
     Parameters
     ----------
-    path : Path
+    source : Path or file object
     name : str
         What to call the recording in messages.
     temp_dir : Path, optional
@@ -38,7 +39,8 @@ def decode(path: Path, name: str, temp_dir: Path | None = None) -> BinaryIO:
         If the file has no audio that can be decoded.
     """
     try:
-        container = av.open(str(path), metadata_errors="ignore")
+        file_or_name = str(source) if isinstance(source, Path) else FileView(source)
+        container = av.open(file_or_name, "r", metadata_errors="ignore")
     except (av.FFmpegError, OSError, ValueError):
         raise InputError(
             f"{name} is not a recording that can be read: no known audio format was found in it"

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..display import display
 from ..errors import InputError
+from .views import FileView
 
 Audio = NDArray[np.float32]
 
@@ -44,6 +45,8 @@ class Excerpt:
         1 or 2.
     first, length : int
         First sample and number of samples.
+    content : file object, optional
+        The bytes of the recording, where it has no path to open them by.
     """
 
     path: Path
@@ -52,6 +55,7 @@ class Excerpt:
     channels: int
     first: int
     length: int
+    content: BinaryIO | None = None
 
     @property
     def seconds(self) -> float:
@@ -90,7 +94,11 @@ class Excerpt:
 
 
 def open_excerpt(
-    path: Path, start: float = 0.0, duration: float = -1.0, temp_dir: Path | None = None
+    path: Path,
+    start: float = 0.0,
+    duration: float = -1.0,
+    temp_dir: Path | None = None,
+    content: BinaryIO | None = None,
 ) -> Excerpt:
     """Open a recording and choose the part of it to read.
 
@@ -103,6 +111,8 @@ def open_excerpt(
         In seconds; negative goes to the end.
     temp_dir : Path, optional
         Where a temporary file goes if the recording has to be decoded to one.
+    content : file object, optional
+        An open file with the recording's bytes; the path is then only its name.
 
     Returns
     -------
@@ -115,17 +125,15 @@ def open_excerpt(
         excerpt lies beyond its end.
     """
     name = display(path)
-    if not path.exists():
-        raise InputError(f"{name} does not exist")
-    if path.is_dir():
-        raise InputError(f"{name} is a folder, not a recording")
-    source: Any = path
+    source: Any = content or path
+    if content is None:
+        refuse_missing(path)
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path if content is None else FileView(content))
     except soundfile.LibsndfileError:
         from .decoding import decode
 
-        source = decode(path, name, temp_dir)
+        source = decode(source, name, temp_dir)
         file = _open(source, name)
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames
@@ -143,7 +151,15 @@ def open_excerpt(
         length = min(length, math.floor(duration * rate + 0.5))
     if length == 0:
         raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
-    return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length)
+    return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length, content)
+
+
+def refuse_missing(path: Path) -> None:
+    """Raise `InputError` if there is no such file."""
+    if not path.exists():
+        raise InputError(f"{display(path)} does not exist")
+    if path.is_dir():
+        raise InputError(f"{display(path)} is a folder, not a recording")
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
@@ -175,9 +191,7 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
 
 def _open(source: Any, name: str) -> soundfile.SoundFile:
     try:
-        if not isinstance(source, Path):
-            source.seek(0)
-        return soundfile.SoundFile(source)
+        return soundfile.SoundFile(source if isinstance(source, Path) else FileView(source))
     except (soundfile.LibsndfileError, OSError) as error:
         raise InputError(f"{name} can no longer be opened: {_reason(error)}") from None
 

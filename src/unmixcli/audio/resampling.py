@@ -91,30 +91,41 @@ class AdaptedMixture:
     @property
     def length(self) -> int:
         """Samples at the model's rate."""
-        return -(-self.recording.length * self.sample_rate // self.recording.sample_rate)
+        return length_at(self.recording, self.sample_rate)
 
     def blocks(self) -> Iterator[Audio]:
         """Read from the start: blocks of shape (channels, samples)."""
-        recording = self.recording
-        resampled = resample(
-            recording.blocks(), recording.sample_rate, self.sample_rate, self.length
-        )
+        resampled = blocks_at(self.recording, self.sample_rate)
         return (fit_channels(block, self.channels) for block in resampled)
 
-    def restore(self, stems: Iterable[Audio]) -> Iterator[Audio]:
-        """Bring stems back to the recording's rate, channels and length.
+    def restore(self, stems: Iterable[Audio], sample_rate: int | None = None) -> Iterator[Audio]:
+        """Bring stems back to the recording's channels and length, and to a rate.
 
         Parameters
         ----------
         stems : iterable of ndarray, shape (stems, channels, samples)
+        sample_rate : int, optional
+            In Hz; the recording's, if not given.
 
         Yields
         ------
         ndarray, shape (stems, recording.channels, samples)
         """
         recording = self.recording
+        rate = sample_rate or recording.sample_rate
         fitted = (fit_channels(block, recording.channels) for block in stems)
-        return resample(fitted, self.sample_rate, recording.sample_rate, recording.length)
+        return resample(fitted, self.sample_rate, rate, length_at(recording, rate))
+
+
+def length_at(recording: Recording, sample_rate: int) -> int:
+    """Return how many samples a recording has at another rate."""
+    return -(-recording.length * sample_rate // recording.sample_rate)
+
+
+def blocks_at(recording: Recording, sample_rate: int) -> Iterator[Audio]:
+    """Read a recording at another rate."""
+    length = length_at(recording, sample_rate)
+    return resample(recording.blocks(), recording.sample_rate, sample_rate, length)
 
 
 def fit_channels(block: Audio, channels: int) -> Audio:

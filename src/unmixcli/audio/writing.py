@@ -6,72 +6,30 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from ..display import display
-from ..errors import OutputError, UsageError
+from ..errors import OutputError
+from .formats import Encoding
+from .parts import Part, sweep
+from .tagging import info_strings, write_tags
+from .tags import Tags
 
 Audio = NDArray[np.float32]
 
 _SLICE = 16384
 """Samples handed to an encoder at a time; libsndfile's Vorbis overflows its stack on large ones."""
-_WAV_LIMIT = 4_000_000_000
 # A full disk makes soundfile's own check of the number of samples written fail.
 _WRITE_ERRORS = (soundfile.LibsndfileError, OSError, AssertionError)
-
-
-@dataclass(frozen=True)
-class Format:
-    """A file format that stems can be written in.
-
-    Attributes
-    ----------
-    extension : str
-    container, encoding : str
-        libsndfile's names.
-    full_scale : bool
-        Whether samples beyond full scale have to be limited.
-    sample_bytes : int
-        Bytes a sample at most.
-    """
-
-    extension: str
-    container: str
-    encoding: str
-    full_scale: bool
-    sample_bytes: int
-
-
-FORMATS = {
-    "wav": Format("wav", "WAV", "FLOAT", False, 4),
-    "flac": Format("flac", "FLAC", "PCM_24", True, 3),
-    "ogg": Format("ogg", "OGG", "VORBIS", True, 1),
-    "mp3": Format("mp3", "MP3", "MPEG_LAYER_III", True, 1),
-}
-
-
-def format_of(name: str) -> Format:
-    """Return a format by its name.
-
-    Raises
-    ------
-    UsageError
-        If stems cannot be written in it.
-    """
-    try:
-        return FORMATS[name.lower().lstrip(".")]
-    except KeyError:
-        raise UsageError(
-            f"stems cannot be written as {name!r}, only as {', '.join(FORMATS)}"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -79,26 +37,36 @@ class Level:
     """What became of a stem's samples."""
 
     peak: float
-    """Largest absolute sample, 1 being full scale."""
+    """Largest absolute sample as it was estimated, 1 being full scale."""
     limited: int
     """Samples that the format could not hold and that were limited to full scale."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is the same of every stem of a track."""
+
+    sample_rate: int
+    channels: int
+    length: int
 
 
 class StemWriter:
     """Files that grow together and appear together, or not at all.
 
     A context manager: on leaving it normally the files take their final
-    names; on an error they vanish.
+    names, unless `place` has done so already; on an error they vanish.
 
     Parameters
     ----------
     paths : sequence of Path
         Where each stem goes; the folder is made if need be.
-    sample_rate, channels, length : int
-        Of every stem.
-    format : Format
-    overwrite : bool
-        Replace files that exist.
+    shape : Shape
+    encoding : Encoding
+    tags : sequence of Tags, optional
+        For each stem.
+    overwrite : bool or collection of Path
+        Replace files that exist: all, or these.
 
     Raises
     ------
@@ -109,34 +77,37 @@ class StemWriter:
     def __init__(
         self,
         paths: Sequence[Path],
-        sample_rate: int,
-        channels: int,
-        length: int,
-        format: Format,
-        overwrite: bool = False,
+        shape: Shape,
+        encoding: Encoding,
+        tags: Sequence[Tags] = (),
+        overwrite: bool | Collection[Path] = False,
     ) -> None:
         self._paths = list(paths)
-        self._format = format
-        self._overwrite = overwrite
+        self._encoding = encoding
+        self._tags = list(tags) or [Tags()] * len(self._paths)
+        self._replaced = set(paths if overwrite is True else overwrite or ())
         self._peaks = np.zeros(len(self._paths), np.float32)
         self._limited = np.zeros(len(self._paths), np.int64)
-        self._parts: list[Path] = []
+        self._parts: list[Part] = []
         self._files: list[soundfile.SoundFile] = []
         self._made: list[Path] = []
-        refuse_existing(self._paths, overwrite)
-        container = format.container
-        if container == "WAV" and length * channels * format.sample_bytes > _WAV_LIMIT:
-            container = "RF64"
+        self._finished = self._placed = False
+        self._pool = ThreadPoolExecutor(min(len(self._paths), os.cpu_count() or 1))
+        refuse_existing(self._paths, self._replaced)
+        options = encoding.file_options(shape.channels, shape.length)
+        path = self._paths[0]
         try:
-            for path in self._paths:
+            for path, tags_of_it in zip(self._paths, self._tags, strict=True):
                 self._make_folder(path.parent)
-                part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-                self._parts.append(part)
-                self._files.append(
-                    soundfile.SoundFile(
-                        part, "x", sample_rate, channels, format.encoding, format=container
-                    )
+                sweep(path)
+                self._parts.append(Part(path))
+                file = soundfile.SoundFile(
+                    self._parts[-1].path, "w", shape.sample_rate, shape.channels, **options
                 )
+                self._files.append(file)
+                if encoding.format.name == "wav":
+                    for name, value in info_strings(tags_of_it).items():
+                        setattr(file, name, value)
         except BaseException as error:  # an interruption, too, must leave nothing behind
             self._discard()
             if isinstance(error, _WRITE_ERRORS):
@@ -151,19 +122,49 @@ class StemWriter:
             for peak, limited in zip(self._peaks, self._limited, strict=True)
         ]
 
+    @property
+    def parts(self) -> dict[Path, Path]:
+        """Where each stem goes, and where it is until then."""
+        return {path: part.path for path, part in zip(self._paths, self._parts, strict=True)}
+
     def write(self, block: Audio) -> None:
         """Append to every stem; shape (stems, channels, samples)."""
-        for k, (stem, file) in enumerate(zip(block, self._files, strict=True)):
-            size = max(abs(float(stem.max(initial=0))), abs(float(stem.min(initial=0))))
-            self._peaks[k] = max(self._peaks[k], size)
-            if size > 1 and self._format.full_scale:
-                self._limited[k] += np.count_nonzero(np.abs(stem) > 1)
-                stem = np.clip(stem, -1, 1)
-            try:
-                for first in range(0, stem.shape[-1], _SLICE):
-                    file.write(np.ascontiguousarray(stem[:, first : first + _SLICE].T))
-            except _WRITE_ERRORS as error:
-                raise self._failure(self._paths[k], error) from None
+        # Encoding mp3 or opus takes longer than separating, and a core for every stem.
+        for written in [
+            self._pool.submit(self._write_one, k, stem) for k, stem in enumerate(block)
+        ]:
+            written.result()
+
+    def _write_one(self, k: int, stem: Audio) -> None:
+        size = peak_of(stem)
+        self._peaks[k] = max(self._peaks[k], size)
+        if size > 1 and self._encoding.clip != "none":
+            self._limited[k] += np.count_nonzero(np.abs(stem) > 1)
+            stem = np.clip(stem, -1, 1)
+        try:
+            for first in range(0, stem.shape[-1], _SLICE):
+                samples = _encodable(stem[:, first : first + _SLICE], self._encoding.bit_depth)
+                self._files[k].write(np.ascontiguousarray(samples.T))
+        except _WRITE_ERRORS as error:
+            raise self._failure(self._paths[k], error) from None
+
+    def finish(self) -> None:
+        """Complete the files, which still have their temporary names.
+
+        Raises
+        ------
+        OutputError
+            If one cannot be written.
+        """
+        if not self._finished:
+            for k, path in enumerate(self._paths):
+                try:
+                    self._files[k].close()
+                    write_tags(self._parts[k].path, self._encoding.format.name, self._tags[k])
+                    self._parts[k].sync()
+                except _WRITE_ERRORS as error:
+                    raise self._failure(path, error) from None
+        self._finished = True
 
     def __enter__(self) -> Self:
         return self
@@ -177,15 +178,41 @@ class StemWriter:
         if error is not None:
             self._discard()
             return
-        path = self._paths[0]
         try:
-            for path, file in zip(self._paths, self._files, strict=True):
-                file.close()
-            for path, part in zip(self._paths, self._parts, strict=True):
-                _put(part, path, self._overwrite)
-        except _WRITE_ERRORS as failure:
+            self.finish()
+            self.place()
+        except BaseException:
             self._discard()
-            raise self._failure(path, failure) from None
+            raise
+        self._pool.shutdown()
+        for part in self._parts:
+            part.release()
+
+    def place(self) -> None:
+        """Give the finished files their final names.
+
+        Raises
+        ------
+        OutputError
+            If one cannot be; then none has it.
+        """
+        if self._placed:
+            return
+        self.finish()
+        path = self._paths[0]
+        placed: list[Path] = []
+        try:
+            for path, part in zip(self._paths, self._parts, strict=True):
+                part.put(path, path in self._replaced)
+                placed.append(path)
+        except BaseException as error:
+            for done in placed:  # what replaced a file of the user's is better than nothing
+                if done not in self._replaced:
+                    done.unlink(missing_ok=True)
+            if isinstance(error, _WRITE_ERRORS):
+                raise self._failure(path, error) from None
+            raise
+        self._placed = True
 
     def _make_folder(self, folder: Path) -> None:
         missing = []
@@ -198,11 +225,12 @@ class StemWriter:
 
     def _discard(self) -> None:
         """Leave nothing behind: neither files nor folders that were made for them."""
+        self._pool.shutdown(cancel_futures=True)
         for file in self._files:
             with contextlib.suppress(*_WRITE_ERRORS):
                 file.close()
         for part in self._parts:
-            part.unlink(missing_ok=True)
+            part.discard()
         for folder in reversed(self._made):
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -227,15 +255,48 @@ class StemWriter:
         )
 
 
-def refuse_existing(paths: Sequence[Path], overwrite: bool) -> None:
-    """Raise `OutputError` if a file is there that must not be replaced."""
+def refuse_existing(paths: Sequence[Path], replaced: Iterable[Path] = (), reason: str = "") -> None:
+    """Raise `OutputError` if a file is there that must not be replaced.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    replaced : iterable of Path
+        Those that may be.
+    reason : str
+        Why it does not do as it is, if that is known.
+    """
+    allowed = set(replaced)
     there = [path for path in paths if path.exists() or path.is_symlink()]
-    if there and not overwrite:
+    there = [path for path in there if path not in allowed]
+    if there:
         others = f" and {len(there) - 1} more" if len(there) > 1 else ""
         raise OutputError(
-            f"{display(there[0])}{others} exists already; "
+            f"{display(there[0])}{others} exists already{reason and f', {reason}'}; "
             "use --overwrite to replace, or --outdir to write elsewhere"
         )
+
+
+def peak_of(block: Audio) -> float:
+    """Return the largest absolute sample."""
+    return max(abs(float(block.max(initial=0))), abs(float(block.min(initial=0))))
+
+
+def _encodable(stem: Audio, bit_depth: str) -> NDArray[Any]:
+    """Turn samples within full scale into those of the file.
+
+    Integers are rounded here: libsndfile multiplies by less than what it
+    divides by when it reads, so that a stem would come back softer.
+    """
+    if bit_depth in ("", "32f"):
+        return stem
+    bits = int(bit_depth)
+    top = 2 ** (bits - 1)
+    whole = np.rint(stem * np.float64(top))
+    np.clip(whole, -top, top - 1, out=whole)
+    if bits == 16:
+        return whole.astype(np.int16)
+    return whole.astype(np.int32) << (32 - bits)
 
 
 def _probe(folder: Path) -> int | None:
@@ -250,20 +311,3 @@ def _probe(folder: Path) -> int | None:
         with contextlib.suppress(OSError):
             probe.unlink(missing_ok=True)
     return None
-
-
-def _put(part: Path, path: Path, overwrite: bool) -> None:
-    """Give a finished file its final name, without replacing one that came in between."""
-    if overwrite:
-        part.replace(path)
-        return
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-        part.rename(path)
-    else:
-        part.unlink()

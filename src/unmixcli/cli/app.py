@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..errors import UnmixError
-from . import models
+from . import config, models
 from .separate import separate
 from .ui import print_error
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.add_typer(models.app, name="models")
+app.add_typer(config.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:

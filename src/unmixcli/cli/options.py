@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -27,28 +28,13 @@ def option(field: str, *names: str, panel: str, metavar: str | None = None) -> A
 
 
 def _worth_showing(default: Any) -> bool:
-    return default not in (None, (), {}, False, "") or (default == 0.0 and default is not False)
+    return default not in (None, (), {}, "", -1) and default is not False
 
 
-def given(**options: Any) -> dict[str, Any]:
-    """Return the options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def parse_pairs(pairs: list[str] | None) -> dict[str, str] | None:
-    """Turn ``KEY=VALUE`` arguments into a mapping.
-
-    Raises
-    ------
-    typer.BadParameter
-        If one has no ``=``.
-    """
-    if not pairs:
-        return None
-    result = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"{pair!r} is not of the form KEY=VALUE")
-        result[key.strip()] = value.strip()
-    return result
+def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the config that were given, of all of a command's parameters."""
+    return {
+        name: value
+        for name, value in parameters.items()
+        if name in SeparationConfig.model_fields and value not in (None, [], ())
+    }

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..config import SeparationConfig
-from ..display import display
-from ..errors import OutputError, UnmixError, UsageError
-from ..inputs import find_recordings
-from .options import given, option, parse_pairs
+from ..errors import UnmixError, UsageError
+from ..settings import Settings
+from .options import given, option
+from .summary import Summary
 from .ui import Screen
 
 if TYPE_CHECKING:
-    from ..engine import SeparatedTrack, Separator
+    from ..batch import Outcome
+    from ..engine import Separator
 
 WHAT = "What to separate"
 HOW = "How to separate"
 OUT = "Where the stems go"
+FORM = "What the files are like"
 RUN = "Running"
 
 _FAMILIAR_TARGETS = frozenset(("vocals", "drums", "bass", "other", "speech", "noise"))
 
 
 def separate(
+    context: typer.Context,
     inputs: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="INPUT...",
-            help="Recordings of any format, or folders of them.",
+            metavar="INPUT",
+            help="Recordings of any format, folders of them, patterns such as 'music/**/*.flac', "
+            "- for standard input, @FILE for a list.",
             show_default=False,
         ),
     ],
@@ -42,6 +46,13 @@ def separate(
     ] = None,
     residual: Annotated[
         bool | None, option("residual", "--residual/--no-residual", panel=WHAT)
+    ] = None,
+    mix: Annotated[list[str] | None, option("mix", "--mix", panel=WHAT, metavar="NAME=SUM")] = None,
+    preset: Annotated[
+        list[str] | None, option("preset", "--preset", "-p", panel=WHAT, metavar="NAME,...")
+    ] = None,
+    only_mixes: Annotated[
+        bool | None, option("only_mixes", "--only-mixes/--no-only-mixes", panel=WHAT)
     ] = None,
     start: Annotated[float | None, option("start", "--start", panel=WHAT)] = None,
     duration: Annotated[float | None, option("duration", "--duration", panel=WHAT)] = None,
@@ -57,10 +68,25 @@ def separate(
         list[str] | None, option("options", "--option", panel=HOW, metavar="KEY=VALUE")
     ] = None,
     outdir: Annotated[Path | None, option("outdir", "--outdir", "-o", panel=OUT)] = None,
-    format: Annotated[str | None, option("format", "--format", "-f", panel=OUT)] = None,
+    filename: Annotated[
+        str | None, option("filename", "--filename", panel=OUT, metavar="TEMPLATE")
+    ] = None,
     overwrite: Annotated[
         bool | None, option("overwrite", "--overwrite/--no-overwrite", panel=OUT)
     ] = None,
+    skip_existing: Annotated[
+        bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
+    ] = None,
+    format: Annotated[str | None, option("format", "--format", "-f", panel=FORM)] = None,
+    bit_depth: Annotated[
+        str | None, option("bit_depth", "--bit-depth", panel=FORM, metavar="BITS")
+    ] = None,
+    quality: Annotated[float | None, option("quality", "--quality", panel=FORM)] = None,
+    sample_rate: Annotated[
+        str | None, option("sample_rate", "--sample-rate", panel=FORM, metavar="RATE")
+    ] = None,
+    clip: Annotated[str | None, option("clip", "--clip", panel=FORM)] = None,
+    tags: Annotated[bool | None, option("tags", "--tags/--no-tags", panel=FORM)] = None,
     device: Annotated[str | None, option("device", "--device", "-d", panel=RUN)] = None,
     temp_dir: Annotated[Path | None, option("temp_dir", "--temp-dir", panel=RUN)] = None,
     offline: Annotated[bool | None, option("offline", "--offline/--online", panel=RUN)] = None,
@@ -80,121 +106,79 @@ def separate(
     """Take recordings apart into stems.
 
     By default the stems of song.flac go to song_MODEL/vocals.wav and so on, 32-bit float at
-    the recording's own rate, channels and length.
+    the recording's own rate, channels and length. `unmix config show` tells what the defaults
+    are here.
 
     [dim]unmix separate song.flac --niter 0[/dim]
     [dim]unmix separate song.mp3 --targets vocals --residual[/dim]
-    [dim]unmix separate album/ --outdir stems[/dim]
+    [dim]unmix separate song.mp3 --preset karaoke --format mp3[/dim]
+    [dim]unmix separate album/ --outdir stems --format flac --skip-existing[/dim]
     """
     _explain_old_syntax(inputs, targets)
-    config = SeparationConfig.parse(
-        **given(
-            model=model,
-            targets=targets,
-            residual=residual,
-            start=start,
-            duration=duration,
-            niter=niter,
-            softmask=softmask,
-            alpha=alpha,
-            wiener_win_len=wiener_win_len,
-            options=parse_pairs(options),
-            outdir=outdir,
-            format=format,
-            overwrite=overwrite,
-            device=device,
-            temp_dir=temp_dir,
-            offline=offline,
-        )
-    )
+    # Every option is a field of the config: there is nothing to say of each here.
+    config = Settings.load(given(context.params)).config()
     screen = Screen(quiet, verbose)
-    failed = False
+    summary = Summary()
     with screen.session():
-        for source, outcome in _separate_all(inputs, config, screen):
-            if isinstance(outcome, UnmixError):
-                failed = True
-                screen.failure(str(outcome))
-            else:
-                screen.done(outcome)
+        for outcome in _run(inputs, config, screen):
+            summary.add(outcome)
+            screen.tell(outcome)
             if as_json:
-                print(json.dumps(_record(source, outcome)), flush=True)
-    if failed:
+                print(json.dumps(record(outcome)), flush=True)
+    if summary.count > 1 and not quiet:
+        screen.summary(summary)
+    if summary.failures:
         raise typer.Exit(1)
 
 
-def _separate_all(
-    inputs: Iterable[Path], config: SeparationConfig, screen: Screen
-) -> Iterator[tuple[Path | None, SeparatedTrack | UnmixError]]:
-    """Separate one recording after the other; a failure of one does not stop the next."""
-    from ..audio.reading import open_excerpt
-
-    separator: Separator | None = None
-    taken: dict[Path, Path] = {}
-    for found in find_recordings(inputs):
-        if isinstance(found, UnmixError):
-            yield None, found
-            continue
-        try:
-            recording = open_excerpt(found, config.start, config.duration, config.temp_dir)
-        except UnmixError as error:
-            yield found, error
-            continue
-        # Not before there is something to separate: it may have to be fetched.
-        separator = separator or _load(config, screen)
-        try:
-            _refuse_collision(separator, found, taken)
-            with screen.track(recording) as progress:
-                yield found, separator.separate_file(recording, progress)
-        except UnmixError as error:
-            yield found, error
-
-
-def _refuse_collision(separator: Separator, path: Path, taken: dict[Path, Path]) -> None:
-    """Raise an error if another recording of this run has stems of the same names."""
-    folder = next(iter(separator.stem_paths(path).values())).parent.absolute()
-    other = taken.setdefault(folder, path)
-    if other is not path:
-        raise OutputError(
-            f"{display(path)} was left out: its stems would have the same names as those of "
-            f"{display(other)}; separate it by itself with another --outdir"
-        )
-
-
-def _load(config: SeparationConfig, screen: Screen) -> Separator:
+def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterator[Outcome]:
+    # Not before the options are known to be right: these are heavy.
+    from ..batch import Batch
     from ..engine import Separator
     from .models_view import fetch_progress
 
-    with fetch_progress() as report:
-        separator = Separator(config, fetch_progress=report)
-    screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
-    return separator
+    def load() -> Separator:
+        with fetch_progress() as report:
+            separator = Separator(config, fetch_progress=report)
+        screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
+        return separator
+
+    batch = Batch(config, load, lambda recording: screen.track(recording, batch.place))
+    yield from batch.run(inputs)
 
 
-def _explain_old_syntax(inputs: list[Path], targets: list[str] | None) -> None:
+def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
     """Tell those who are used to ``--targets vocals drums`` how to write it here."""
-    strays = [str(path) for path in inputs if str(path) in _FAMILIAR_TARGETS and not path.exists()]
+    strays = [word for word in inputs if word in _FAMILIAR_TARGETS and not Path(word).exists()]
     if targets and strays:
         wanted = ",".join([*targets, *strays])
         raise UsageError(
-            f"{strays[0]!r} was taken for a recording: write several targets as "
-            f"--targets {wanted}"
+            f"{strays[0]!r} was taken for a recording: write several targets as --targets {wanted}"
         )
 
 
-def _record(source: Path | None, outcome: SeparatedTrack | UnmixError) -> dict[str, object]:
-    """Describe what came of a track, for scripts."""
-    record: dict[str, object] = {"source": None if source is None else str(source)}
-    if isinstance(outcome, UnmixError):
-        return record | {"error": str(outcome)}
-    return record | {
-        "model": outcome.model,
-        "stems": {name: str(path) for name, path in outcome.stems.items()},
-        "sample_rate": outcome.sample_rate,
-        "channels": outcome.channels,
-        "seconds": round(outcome.seconds, 6),
-        "elapsed": round(outcome.elapsed, 3),
+def record(outcome: Outcome) -> dict[str, object]:
+    """Describe what came of a recording, for scripts."""
+    from ..batch import Skipped
+
+    result = outcome.result
+    about: dict[str, object] = {"source": outcome.source}
+    if isinstance(result, UnmixError):
+        return about | {"status": "failed", "error": str(result)}
+    stems = {name: str(path) for name, path in result.stems.items()}
+    if isinstance(result, Skipped):
+        return about | {"status": "skipped", "stems": stems}
+    return about | {
+        "status": "separated",
+        "model": result.model,
+        "stems": stems,
+        "sample_rate": result.sample_rate,
+        "channels": result.channels,
+        "seconds": round(result.seconds, 6),
+        "elapsed": round(result.elapsed, 3),
+        "gain": result.gain,
         "levels": {
             name: {"peak": round(level.peak, 6), "limited": level.limited}
-            for name, level in outcome.levels.items()
+            for name, level in result.levels.items()
         },
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,15 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 from rich.text import Text
 
 from ..display import display
+from ..errors import UnmixError
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
-    from ..engine import SeparatedTrack
+    from ..batch import Outcome
+    from .summary import Summary
 
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines of progress where there is no terminal."""
@@ -72,9 +79,16 @@ class Screen:
             log.propagate = True
 
     @contextmanager
-    def track(self, recording: Excerpt) -> Iterator[Callable[[str, float], None]]:
-        """Show the progress of one recording; gives the callback that takes it."""
-        name = display(Path(recording.path.name))
+    def track(self, recording: Excerpt, place: str = "") -> Iterator[Callable[[str, float], None]]:
+        """Show the progress of one recording; gives the callback that takes it.
+
+        Parameters
+        ----------
+        recording : Excerpt
+        place : str
+            Its place among several, such as ``3/100``.
+        """
+        name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
         told = began
         task = self._progress.add_task(_shorten(name), total=1.0, stage="reading", speed="")
@@ -112,14 +126,56 @@ class Screen:
         """Tell that one input failed."""
         print_error(text)
 
-    def done(self, track: SeparatedTrack) -> None:
-        """Tell where the stems of a track are."""
-        folder = next(iter(track.stems.values())).parent
-        speed = track.seconds / max(track.elapsed, 1e-9)
-        self.note(
-            f"{display(Path(track.source.name))}: {', '.join(track.stems)} in {display(folder)}/ "
-            f"({clock(track.seconds)} of audio in {track.elapsed:.1f} s, {speed:.0f}× real time)"
+    def tell(self, outcome: Outcome) -> None:
+        """Tell what came of a recording."""
+        from ..batch import Skipped
+
+        result = outcome.result
+        if isinstance(result, UnmixError):
+            self.failure(str(result))
+            return
+        name = "standard input" if outcome.source == "-" else display(Path(outcome.source or ""))
+        folder = Path(
+            os.path.commonpath([path.parent.absolute() for path in result.stems.values()])
         )
+        with contextlib.suppress(ValueError):
+            folder = folder.relative_to(Path.cwd())
+        where = f"{', '.join(result.stems)} in {display(folder)}/"
+        if isinstance(result, Skipped):
+            self.note(f"{name}: skipped, done before: {where}")
+            return
+        speed = result.seconds / max(result.elapsed, 1e-9)
+        self.note(
+            f"{name}: {where} ({clock(result.seconds)} of audio in {result.elapsed:.1f} s, "
+            f"{speed:.0f}× real time)"
+        )
+        if result.gain != 1:
+            self.note(
+                f"{name}: all stems were turned down by {-20 * math.log10(result.gain):.1f} dB "
+                "to stay within full scale"
+            )
+
+    def summary(self, summary: Summary) -> None:
+        """Tell what came of a run."""
+        speed = f"{summary.speed:.1f}× real time" if summary.seconds else ""
+        audio, elapsed = clock(summary.seconds), clock(summary.elapsed)
+        if self.console.is_terminal:
+            table = Table(box=SIMPLE_HEAD, pad_edge=False)
+            for name in ("recordings", "separated", "skipped", "failed", "audio", "time", ""):
+                table.add_column(name, justify="right")
+            counts = (summary.count, summary.separated, summary.skipped, len(summary.failures))
+            table.add_row(*map(str, counts), audio, elapsed, speed)
+            self.console.print(table)
+        else:
+            self.note(
+                f"{summary.count} recordings: {summary.separated} separated, "
+                f"{summary.skipped} skipped, {len(summary.failures)} failed"
+                + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
+            )
+        for source, reason in summary.failures:
+            # Most reasons name the recording themselves.
+            named = not source or display(Path(source)) in reason
+            self.note(f"failed: {reason}" if named else f"failed: {source}: {reason}")
 
 
 class _WarningHandler(logging.Handler):
@@ -153,4 +209,3 @@ def _speed(fraction: float, elapsed: float, seconds: float) -> str:
 
 def _shorten(name: str, width: int = 28) -> str:
     return name if len(name) <= width else f"{name[: width - 9]}…{name[-8:]}"
-

@@ -1,0 +1,154 @@
+"""The file formats that stems are written in, and the choices that each of them leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..config import SeparationConfig
+
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+_OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_WAV_LIMIT = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it, and the extension of its files.
+    container : str
+        libsndfile's name of it.
+    encodings : mapping of str to str
+        libsndfile's encoding for each bit depth, the first being the default;
+        for a lossy format the only one, under "".
+    rates : tuple of int
+        The sample rates that it has, in Hz; empty for any.
+    quality : float or None
+        The default of a lossy format, 0 to 10.
+    """
+
+    name: str
+    container: str
+    encodings: Mapping[str, str]
+    rates: tuple[int, ...] = ()
+    quality: float | None = None
+
+    @property
+    def lossy(self) -> bool:
+        return self.quality is not None
+
+    @property
+    def bit_depths(self) -> tuple[str, ...]:
+        return tuple(depth for depth in self.encodings if depth)
+
+
+FORMATS = {
+    format.name: format
+    for format in (
+        Format("wav", "WAV", {"32f": "FLOAT", "24": "PCM_24", "16": "PCM_16"}),
+        Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}),
+        Format("ogg", "OGG", {"": "VORBIS"}, quality=7),
+        Format("opus", "OGG", {"": "OPUS"}, _OPUS_RATES, quality=4),
+        Format("mp3", "MP3", {"": "MPEG_LAYER_III"}, _MP3_RATES, quality=9),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A format with its choices made.
+
+    Attributes
+    ----------
+    format : Format
+    bit_depth : str
+        One of the format's, or "".
+    quality : float or None
+        0 to 10 for a lossy format.
+    clip : {"none", "clamp", "rescale"}
+        What happens to samples beyond full scale.
+    """
+
+    format: Format
+    bit_depth: str
+    quality: float | None
+    clip: str
+
+    @classmethod
+    def of(cls, config: SeparationConfig) -> Encoding:
+        """Make the choices of a config.
+
+        Raises
+        ------
+        UsageError
+            If the format does not have one of them.
+        """
+        format = FORMATS[config.format]
+        if reason := misfit(config.format, config.bit_depth, config.quality, config.clip):
+            raise UsageError(reason)
+        rate = config.sample_rate
+        if isinstance(rate, int) and format.rates and rate not in format.rates:
+            raise UsageError(
+                f"format {format.name} has no sample rate of {rate} Hz, only "
+                f"{', '.join(map(str, format.rates))}"
+            )
+        depth: str = config.bit_depth or next(iter(format.encodings))
+        quality = format.quality if config.quality is None else config.quality
+        clip = config.clip or ("none" if depth == "32f" else "clamp")
+        return cls(format, depth, quality, clip)
+
+    @property
+    def extension(self) -> str:
+        return self.format.name
+
+    def rate_for(self, wanted: int) -> int:
+        """Return the rate to write at: the one wanted, or the next that the format has."""
+        rates = self.format.rates
+        if not rates or wanted in rates:
+            return wanted
+        return min((rate for rate in rates if rate > wanted), default=rates[-1])
+
+    def file_options(self, channels: int, length: int) -> dict[str, Any]:
+        """Return what `soundfile.SoundFile` is to be told of a file of that length."""
+        container = self.format.container
+        if container == "WAV" and length * channels * 4 > _WAV_LIMIT:
+            container = "RF64"
+        options: dict[str, Any] = {
+            "format": container,
+            "subtype": self.format.encodings[self.bit_depth],
+        }
+        if self.quality is not None:
+            # LAME refuses the very lowest.
+            options["compression_level"] = min(1 - self.quality / 10, 0.999)
+        if self.format.name == "mp3":
+            options["bitrate_mode"] = "VARIABLE"
+        return options
+
+
+def misfit(
+    format: str, bit_depth: str | None = None, quality: float | None = None, clip: str | None = None
+) -> str | None:
+    """Say which of these choices a format does not have, or None if it has all."""
+    known = FORMATS[format]
+    if bit_depth is not None and bit_depth not in known.encodings:
+        has = f"only {', '.join(known.bit_depths)}" if known.bit_depths else "being lossy"
+        return f"format {format} has no bit depth of {bit_depth}, {has}"
+    if quality is not None and not known.lossy:
+        lossy = ", ".join(name for name, other in FORMATS.items() if other.lossy)
+        return f"format {format} is lossless and has no quality; {lossy} have one"
+    depth: str = bit_depth or next(iter(known.encodings))
+    integer = not known.lossy and depth != "32f"
+    if clip == "none" and integer:
+        return (
+            f"format {format} with integer samples cannot hold what goes beyond full scale; "
+            "choose clip clamp or rescale, or wav with bit depth 32f"
+        )
+    return None

@@ -1,0 +1,49 @@
+"""What came of a run over several recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import UnmixError
+
+if TYPE_CHECKING:
+    from ..batch import Outcome
+
+
+@dataclass
+class Summary:
+    """Counts, and the failures with their reasons."""
+
+    separated: int = 0
+    skipped: int = 0
+    failures: list[tuple[str | None, str]] = field(default_factory=list)
+    """What was asked for, where it is known, and why it failed."""
+    seconds: float = 0.0
+    """Of audio that was separated."""
+    elapsed: float = 0.0
+    """Seconds that it took."""
+
+    @property
+    def count(self) -> int:
+        """How many recordings there were."""
+        return self.separated + self.skipped + len(self.failures)
+
+    @property
+    def speed(self) -> float:
+        """Times real time."""
+        return self.seconds / max(self.elapsed, 1e-9)
+
+    def add(self, outcome: Outcome) -> None:
+        """Take in what came of one recording."""
+        from ..batch import Skipped
+
+        result = outcome.result
+        if isinstance(result, UnmixError):
+            self.failures.append((outcome.source, str(result)))
+        elif isinstance(result, Skipped):
+            self.skipped += 1
+        else:
+            self.separated += 1
+            self.seconds += result.seconds
+            self.elapsed += result.elapsed
