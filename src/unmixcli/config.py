@@ -264,6 +264,11 @@ class SeparationConfig(BaseModel):
     tags: bool = Field(
         default=True, description="Copy title, artist, album, date, cover… to the stems."
     )
+    page: bool = Field(
+        default=False,
+        description="Also write a page to listen on beside the stems, index.html: it opens in any "
+        "browser and needs no network.",
+    )
     overwrite: bool = Field(default=False, description="Replace stems that exist.")
     skip_existing: bool = Field(
         default=False,

@@ -22,7 +22,7 @@ from .audio.arrays import ArrayRecording
 from .audio.formats import Encoding
 from .audio.reading import Excerpt, open_excerpt
 from .audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
-from .audio.writing import Level, Shape
+from .audio.writing import Level, Shape, refuse_existing
 from .config import SeparationConfig
 from .device import resolve_device
 from .errors import UsageError
@@ -30,6 +30,7 @@ from .manifest import Recipe
 from .mixes import Plan
 from .models.base import Block, Progress
 from .naming import Namer
+from .page import About, page_path, write_page
 from .registry import Registry
 from .saving import Destination, Saver
 
@@ -55,6 +56,8 @@ class SeparatedTrack:
     levels: dict[str, Level]
     gain: float = 1.0
     """By what all stems were multiplied, to keep them within full scale."""
+    page: Path | None = None
+    """Where the page to listen on is, if one was asked for."""
 
 
 class Separator:
@@ -205,9 +208,15 @@ class Separator:
         destination = Destination.of(
             config, self.plan, self._namer, recording.path, recording.content, subfolder
         )
+        page = page_path(destination.stems) if config.page else None
+        if page and not config.overwrite:
+            refuse_existing([page])
         saver = Saver(config, destination, self._recipe, self._shape(recording))
         blocks = self._outputs(recording, saver.shape.sample_rate, progress)
         levels, gain = saver.save(blocks)
+        if page:
+            about = About(recording.path, destination.tags, self.card, config)
+            write_page(page, destination.stems, about)
         return SeparatedTrack(
             recording.path,
             destination.stems,
@@ -218,6 +227,7 @@ class Separator:
             time.monotonic() - began,
             levels,
             gain,
+            page,
         )
 
     def _shape(self, recording: Recording) -> Shape:

@@ -74,6 +74,7 @@ def separate(
     overwrite: Annotated[
         bool | None, option("overwrite", "--overwrite/--no-overwrite", panel=OUT)
     ] = None,
+    page: Annotated[bool | None, option("page", "--page/--no-page", panel=OUT)] = None,
     skip_existing: Annotated[
         bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
     ] = None,
@@ -172,6 +173,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "status": "separated",
         "model": result.model,
         "stems": stems,
+        "page": None if result.page is None else str(result.page),
         "sample_rate": result.sample_rate,
         "channels": result.channels,
         "seconds": round(result.seconds, 6),
