@@ -23,6 +23,7 @@ from .audio.formats import Encoding
 from .audio.reading import Excerpt, open_excerpt
 from .audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
 from .audio.writing import Level, Shape, refuse_existing
+from .choice import choose_model, likely_card
 from .config import SeparationConfig
 from .device import resolve_device
 from .errors import UsageError
@@ -98,12 +99,19 @@ class Separator:
     ) -> None:
         if config is not None and options:
             raise UsageError("give either a config or single options, not both")
-        self.config = config or SeparationConfig.parse(**options)
-        self._encoding = Encoding.of(self.config)
+        config = config or SeparationConfig.parse(**options)
+        self._encoding = Encoding.of(config)
         registry = Registry()
-        card = registry.resolve(self.config.model).card
-        self.plan = Plan.of(self.config, card.targets)
-        self._namer = Namer.of(self.config, card.name, self.plan.names)
+        self.plan = Plan.of(config, likely_card(registry, config.model).targets)
+        model = choose_model(
+            registry,
+            config.model,
+            self.plan.targets,
+            offline=config.offline,
+            progress=fetch_progress,
+        )
+        self.config = config.model_copy(update={"model": model})
+        self._namer = Namer.of(self.config, registry.resolve(model).card.name, self.plan.names)
         self.card, self._model = registry.load_model(
             self.config.model,
             self.plan.targets,
