@@ -223,6 +223,7 @@ class Separator:
         blocks = self._outputs(recording, saver.shape.sample_rate, progress)
         levels, gain = saver.save(blocks)
         if page:
+            (progress or _ignore)("drawing", 1.0)
             about = About(recording.path, destination.tags, self.card, config)
             write_page(page, destination.stems, about)
         return SeparatedTrack(
