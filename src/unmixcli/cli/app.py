@@ -12,6 +12,7 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.add_typer(models.app, name="models")
+app.command()(demo)
 app.command()(evaluate)
 app.command()(doctor)
 app.add_typer(config.app, name="config")
