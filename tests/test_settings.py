@@ -64,6 +64,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "clip": ("'rescale'", "rescale", "rescale"),
         "sample_rate": ("48000", "48000", 48000),
         "tags": ("false", "off", False),
+        "page": ("true", "true", True),
         "overwrite": ("true", "true", True),
         "skip_existing": ("true", "true", True),
     }

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from .audio.formats import Encoding
 from .audio.reading import Excerpt, open_excerpt
-from .config import SeparationConfig
+from .choice import choose_model, likely_card
+from .config import AUTO, SeparationConfig
 from .display import display
 from .errors import UnmixError
 from .inputs import STDIN, Found, find_recordings, spool
@@ -25,6 +26,7 @@ from .saving import Destination
 
 if TYPE_CHECKING:
     from .engine import SeparatedTrack, Separator
+    from .store import Report
 
 log = logging.getLogger("unmixcli")
 
@@ -60,13 +62,18 @@ class Batch:
     ----------
     config : SeparationConfig
     load : callable
-        Returns the loaded model; called when there is something to separate.
+        Returns a loaded model; called when there is something to separate.
     watch : callable
         Takes an `Excerpt` and returns a context manager that gives the
         callback for its progress.
+    fetching : callable
+        Returns a context manager that gives the callback for what is fetched
+        while a model is chosen, see `unmixcli.store.FetchEvent`.
 
     Attributes
     ----------
+    problems : list of Problem
+        Plugins and tables of catalogues that were left out.
     place : str
         Of the recording in work among all, such as ``3/100``; empty for one.
 
@@ -79,13 +86,20 @@ class Batch:
     """
 
     def __init__(
-        self, config: SeparationConfig, load: Callable[[], Separator], watch: Watch
+        self,
+        config: SeparationConfig,
+        load: Callable[[SeparationConfig], Separator],
+        watch: Watch,
+        fetching: Callable[[], AbstractContextManager[Report]],
     ) -> None:
         Encoding.of(config)
         self._config = config
         self._load = load
         self._watch = watch
-        self._card = Registry().resolve(config.model).card
+        self._fetching = fetching
+        self._registry = Registry()
+        self.problems = self._registry.problems
+        self._card = likely_card(self._registry, config.model)
         self._plan = Plan.of(config, self._card.targets)
         self._namer = Namer.of(config, self._card.name, self._plan.names)
         self._claims = Claims()
@@ -126,10 +140,12 @@ class Batch:
                 yield Outcome(source, recording)
                 continue
             # Not before there is something to separate: it may have to be fetched.
-            self._separator = self._separator or self._load()
+            self._separator = self._separator or self._load(self._config)
             yield Outcome(source, self._separate(self._separator, recording, found.subfolder))
 
     def _open(self, found: Found) -> Excerpt | Skipped:
+        if found.path is STDIN or found.path.exists():
+            self._choose_model()
         config = self._config
         content = None
         path = found.path
@@ -142,6 +158,23 @@ class Batch:
         if config.skip_existing and not destination.missing(self._recipe):
             return Skipped(destination.stems)
         return open_excerpt(path, config.start, config.duration, config.temp_dir, content)
+
+    def _choose_model(self) -> None:
+        """Settle on a model, once there is something that needs one."""
+        config = self._config
+        if config.model != AUTO:
+            return
+        with self._fetching() as report:
+            model = choose_model(
+                self._registry,
+                config.model,
+                self._plan.targets,
+                offline=config.offline,
+                progress=report,
+            )
+        self._config = config.model_copy(update={"model": model})
+        self._card = self._registry.resolve(model).card
+        self._namer = Namer.of(self._config, self._card.name, self._plan.names)
 
     def _separate(
         self, separator: Separator, recording: Excerpt, subfolder: Path

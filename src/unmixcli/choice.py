@@ -6,18 +6,29 @@ import logging
 from collections.abc import Sequence
 
 from . import paths
+from .catalogue import ModelCard
+from .config import AUTO
 from .errors import FetchError, ModelError
 from .registry import Registry
 from .store import Policy, Report, Store, silent
 
-AUTO = "auto"
-"""What stands for no model in particular."""
 PREFERRED = "umxhq"
 
 IMPATIENT = Policy(connect_timeout=5.0, read_timeout=10.0, rounds=1, longest_wait=0.0)
 """There is something to fall back on, so nobody is kept waiting for a server."""
 
 log = logging.getLogger("unmixcli")
+
+
+def likely_card(registry: Registry, model: str) -> ModelCard:
+    """Return the card of a model, or of the one that ``auto`` is if nothing is in its way.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    return registry.resolve(PREFERRED if model == AUTO else model).card
 
 
 def choose_model(
@@ -58,7 +69,7 @@ def choose_model(
     """
     if model != AUTO:
         return model
-    card = registry.resolve(PREFERRED).card
+    card = likely_card(registry, model)
     own = registry.built_in(targets)
     if own is None or not set(targets) <= set(card.targets):
         return PREFERRED

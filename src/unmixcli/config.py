@@ -23,6 +23,9 @@ from pydantic import (
 
 from .errors import UsageError
 
+AUTO = "auto"
+"""What stands for no model in particular; see `unmixcli.choice`."""
+
 
 def _split_names(value: Any) -> Any:
     """Accept ``"vocals,drums"`` and ``["vocals,drums", "bass"]`` for a list of names."""
@@ -146,9 +149,11 @@ class SeparationConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(
-        default="umxhq",
+        default=AUTO,
         min_length=1,
-        description="Name of a model (see `unmix models list`) or a folder with one of your own.",
+        description="Name of a model (see `unmix models list`) or a folder with one of your own; "
+        "auto is umxhq, or umx-synth, which comes with the program, where umxhq is not here and "
+        "cannot be fetched.",
     )
     targets: Annotated[tuple[str, ...], BeforeValidator(_split_names)] = Field(
         default=(),
@@ -263,6 +268,11 @@ class SeparationConfig(BaseModel):
     )
     tags: bool = Field(
         default=True, description="Copy title, artist, album, date, cover… to the stems."
+    )
+    page: bool = Field(
+        default=False,
+        description="Also write a page to listen on beside the stems, index.html: it opens in any "
+        "browser and needs no network.",
     )
     overwrite: bool = Field(default=False, description="Replace stems that exist.")
     skip_existing: bool = Field(

@@ -22,7 +22,8 @@ from .audio.arrays import ArrayRecording
 from .audio.formats import Encoding
 from .audio.reading import Excerpt, open_excerpt
 from .audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
-from .audio.writing import Level, Shape
+from .audio.writing import Level, Shape, refuse_existing
+from .choice import choose_model, likely_card
 from .config import SeparationConfig
 from .device import resolve_device
 from .errors import UsageError
@@ -30,6 +31,7 @@ from .manifest import Recipe
 from .mixes import Plan
 from .models.base import Block, Progress
 from .naming import Namer
+from .page import About, page_path, write_page
 from .registry import Registry
 from .saving import Destination, Saver
 
@@ -55,6 +57,8 @@ class SeparatedTrack:
     levels: dict[str, Level]
     gain: float = 1.0
     """By what all stems were multiplied, to keep them within full scale."""
+    page: Path | None = None
+    """Where the page to listen on is, if one was asked for."""
 
 
 class Separator:
@@ -95,12 +99,19 @@ class Separator:
     ) -> None:
         if config is not None and options:
             raise UsageError("give either a config or single options, not both")
-        self.config = config or SeparationConfig.parse(**options)
-        self._encoding = Encoding.of(self.config)
+        config = config or SeparationConfig.parse(**options)
+        self._encoding = Encoding.of(config)
         registry = Registry()
-        card = registry.resolve(self.config.model).card
-        self.plan = Plan.of(self.config, card.targets)
-        self._namer = Namer.of(self.config, card.name, self.plan.names)
+        self.plan = Plan.of(config, likely_card(registry, config.model).targets)
+        model = choose_model(
+            registry,
+            config.model,
+            self.plan.targets,
+            offline=config.offline,
+            progress=fetch_progress,
+        )
+        self.config = config.model_copy(update={"model": model})
+        self._namer = Namer.of(self.config, registry.resolve(model).card.name, self.plan.names)
         self.card, self._model = registry.load_model(
             self.config.model,
             self.plan.targets,
@@ -205,9 +216,15 @@ class Separator:
         destination = Destination.of(
             config, self.plan, self._namer, recording.path, recording.content, subfolder
         )
+        page = page_path(destination.stems) if config.page else None
+        if page and not config.overwrite:
+            refuse_existing([page])
         saver = Saver(config, destination, self._recipe, self._shape(recording))
         blocks = self._outputs(recording, saver.shape.sample_rate, progress)
         levels, gain = saver.save(blocks)
+        if page:
+            about = About(recording.path, destination.tags, self.card, config)
+            write_page(page, destination.stems, about)
         return SeparatedTrack(
             recording.path,
             destination.stems,
@@ -218,6 +235,7 @@ class Separator:
             time.monotonic() - began,
             levels,
             gain,
+            page,
         )
 
     def _shape(self, recording: Recording) -> Shape:

@@ -31,8 +31,11 @@ MANIFEST = "unmix.json"
 VERSION = 1
 
 _WITHOUT_EFFECT = frozenset(
-    ("model", "device", "temp_dir", "offline", "outdir", "filename", "overwrite", "skip_existing")
-)
+    (
+        "model", "device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite",
+        "skip_existing",
+    )
+)  # fmt: skip
 """Fields of the config that change nothing in the stems; the model has an entry of its own."""
 
 

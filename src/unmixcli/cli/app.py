@@ -12,6 +12,8 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .doctor import doctor
+from .evaluate import evaluate
 from .separate import separate
 from .ui import print_error
 
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.add_typer(models.app, name="models")
+app.command()(evaluate)
+app.command()(doctor)
 app.add_typer(config.app, name="config")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from .ui import Screen
 if TYPE_CHECKING:
     from ..batch import Outcome
     from ..engine import Separator
+    from ..store import Report
 
 WHAT = "What to separate"
 HOW = "How to separate"
@@ -74,6 +76,7 @@ def separate(
     overwrite: Annotated[
         bool | None, option("overwrite", "--overwrite/--no-overwrite", panel=OUT)
     ] = None,
+    page: Annotated[bool | None, option("page", "--page/--no-page", panel=OUT)] = None,
     skip_existing: Annotated[
         bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
     ] = None,
@@ -137,13 +140,18 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
     from ..engine import Separator
     from .models_view import fetch_progress
 
-    def load() -> Separator:
-        with fetch_progress() as report:
-            separator = Separator(config, fetch_progress=report)
+    def fetching() -> AbstractContextManager[Report]:
+        return fetch_progress(screen.quiet)
+
+    def load(settled: SeparationConfig) -> Separator:
+        with fetching() as report:
+            separator = Separator(settled, fetch_progress=report)
         screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
         return separator
 
-    batch = Batch(config, load, lambda recording: screen.track(recording, batch.place))
+    batch = Batch(config, load, lambda recording: screen.track(recording, batch.place), fetching)
+    for problem in batch.problems:
+        screen.detail(f"left out: {problem}")
     yield from batch.run(inputs)
 
 
@@ -172,6 +180,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "status": "separated",
         "model": result.model,
         "stems": stems,
+        "page": None if result.page is None else str(result.page),
         "sample_rate": result.sample_rate,
         "channels": result.channels,
         "seconds": round(result.seconds, 6),

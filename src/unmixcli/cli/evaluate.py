@@ -1,0 +1,104 @@
+"""`unmix evaluate`: folders of stems in, a table of scores out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .ui import Screen, print_error
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ..evaluation import EvaluationResult, Scores
+
+_TITLES = {"sdr": "SDR", "sir": "SIR", "isr": "ISR", "sar": "SAR", "si_sdr": "SI-SDR"}
+
+
+def evaluate(
+    estimates: Annotated[
+        Path,
+        typer.Argument(help="Folder of estimated stems, or of such folders.", show_default=False),
+    ],
+    references: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of the true stems, or of such folders, as MUSDB has them.",
+            show_default=False,
+        ),
+    ],
+    si_sdr_only: Annotated[
+        bool,
+        typer.Option("--si-sdr-only", help="Leave out BSS Eval, which takes most of the time."),
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Also draw the scores to this file: .png, .svg or .pdf."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON, with every frame.")
+    ] = False,
+) -> None:
+    """Score stems against the true ones: SDR, SIR, ISR, SAR (BSS Eval v4) and SI-SDR.
+
+    Figures are dB: the median over a track's seconds, then over the tracks, as in SiSEC;
+    SI-SDR is taken of each track as a whole. The last row is the mean over the targets.
+
+    [dim]unmix evaluate stems/ musdb18hq/test[/dim]
+    [dim]unmix evaluate song_umxhq/ song_true/ --plot scores.png[/dim]
+    """
+    from ..evaluation import evaluate as run
+
+    screen = Screen(quiet)
+    if plot is not None:
+        from ..evaluation.boxplot import check_plot
+
+        check_plot(plot)
+    with screen.session():
+        result = run(estimates, references, si_sdr_only, screen.note)
+    for name, reason in result.failed.items():
+        print_error(f"{name} was left out: {reason}")
+    if as_json:
+        print(result.model_dump_json(indent=2))
+    elif result.tracks:
+        _show(result, screen)
+    if plot is not None and result.tracks:
+        from ..evaluation.boxplot import draw_boxplot
+
+        draw_boxplot(result, plot)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+def _show(result: EvaluationResult, screen: Screen) -> None:
+    from rich.console import Console
+
+    for track in result.tracks:
+        for sentence in track.left_out:
+            screen.warning(f"{track.track}: {sentence}")
+    Console(highlight=False).print(_table(result))
+
+
+def _table(result: EvaluationResult) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    count = len(result.tracks)
+    title = f"{count} tracks" if count > 1 else result.tracks[0].track
+    rows: dict[str, Scores] = {**result.targets, "mean": result.overall}
+    metrics = [m for m in _TITLES if any(getattr(s, m) is not None for s in rows.values())]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table.add_column("target")
+    for metric in metrics:
+        table.add_column(_TITLES[metric], justify="right")
+    for name, scores in rows.items():
+        style = "bold" if name == "mean" else ""
+        table.add_row(name, *(_figure(getattr(scores, m)) for m in metrics), style=style)
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

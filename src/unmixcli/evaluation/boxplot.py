@@ -1,0 +1,104 @@
+"""The scores as a picture: one box a target, one panel a metric."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from pathlib import Path
+
+from ..display import display
+from ..errors import OutputError, UnmixError, UsageError
+from .result import METRICS, EvaluationResult
+
+FORMATS = ("png", "svg", "pdf")
+_TITLES = {"sdr": "SDR", "sir": "SIR", "isr": "ISR", "sar": "SAR", "si_sdr": "SI-SDR"}
+
+
+def check_plot(path: Path) -> None:
+    """Complain of what would keep `draw_boxplot` from drawing, before work is done for it.
+
+    Raises
+    ------
+    UsageError
+        If the file's name ends in no format that can be drawn.
+    OutputError
+        If its folder does not exist.
+    UnmixError
+        If matplotlib is not installed.
+    """
+    if path.suffix.lower().lstrip(".") not in FORMATS:
+        raise UsageError(
+            f"a picture cannot be written as {display(path)}: its name must end in "
+            f"{', '.join(f'.{name}' for name in FORMATS)}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"there is no folder {display(path.absolute().parent)} for the picture")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UnmixError(
+            "a picture needs matplotlib: run `pip install 'unmixcli[evaluate]'`"
+        ) from None
+
+
+def draw_boxplot(result: EvaluationResult, path: Path) -> None:
+    """Draw the scores of all tracks, or of the frames where there is only one track.
+
+    Parameters
+    ----------
+    result : EvaluationResult
+    path : Path
+        A PNG, SVG or PDF file, replaced if it exists.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    metrics = [name for name in METRICS if _values(result, name)]
+    targets = list(result.targets)
+    figure = Figure(figsize=(2.2 + 1.9 * len(metrics), 3.6), layout="constrained")
+    figure.suptitle(_title(result), fontsize=10)
+    panels = figure.subplots(1, max(len(metrics), 1), squeeze=False)[0]
+    for panel, metric in zip(panels, metrics, strict=False):
+        values = _values(result, metric)
+        panel.boxplot(
+            [values.get(name, []) for name in targets],
+            widths=0.6,
+            medianprops={"color": "#c42e60", "linewidth": 2},
+            flierprops={"markersize": 3},
+        )
+        panel.set_xticks(range(1, len(targets) + 1), targets, rotation=35, ha="right")
+        panel.set_title(f"{_TITLES[metric]} in dB", fontsize=10)
+        panel.grid(axis="y", alpha=0.3)
+        panel.spines[["top", "right"]].set_visible(False)
+    kind = path.suffix.lower().lstrip(".")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        figure.savefig(part, format=kind, dpi=150)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{display(path)} cannot be written: {error.strerror}") from None
+
+
+def _title(result: EvaluationResult) -> str:
+    if len(result.tracks) == 1:
+        return f"{result.tracks[0].track}: its seconds"
+    return f"{len(result.tracks)} tracks, the median of each"
+
+
+def _values(result: EvaluationResult, metric: str) -> dict[str, list[float]]:
+    """Return what there is to draw of a metric, by target."""
+    values: dict[str, list[float]] = {}
+    single = len(result.tracks) == 1
+    for track in result.tracks:
+        for name, scores in track.targets.items():
+            whole = [getattr(scores, metric)]
+            found = scores.frames.get(metric, whole) if single else whole
+            kept = [v for v in found if v is not None and math.isfinite(v)]
+            if kept:
+                values.setdefault(name, []).extend(kept)
+    return values

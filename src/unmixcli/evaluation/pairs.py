@@ -1,0 +1,117 @@
+"""Which estimate belongs to which reference: folders of stems, and folders of such folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..display import display
+from ..errors import InputError
+from ..inputs import EXTENSIONS
+
+_NO_STEMS = frozenset(("mixture", "mix"))
+REMAINDERS = frozenset(("accompaniment", "residual"))
+"""Stems that hold what other targets leave: their reference is a sum."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A track: its estimated stems and its true ones, by target."""
+
+    track: str
+    estimates: Mapping[str, Path]
+    references: Mapping[str, Path]
+
+
+def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]]:
+    """Match the tracks of two folders.
+
+    A folder with audio files in it is a track; otherwise each folder below it
+    that has some is one, as in MUSDB's ``train/TRACK/`` and ``test/TRACK/``.
+    Tracks match by the names of their folders, with or without the ``_MODEL``
+    that `unmix separate` appends; a track on each side matches whatever its name.
+
+    Returns
+    -------
+    list of Pair
+        In the order of the references.
+    list of str
+        Estimated tracks without a reference.
+
+    Raises
+    ------
+    InputError
+        If a folder does not exist or has no stems, or nothing matches.
+    """
+    estimated, true = _tracks(estimates), _tracks(references)
+    if len(estimated) == len(true) == 1:
+        (ours,), ((name, theirs),) = estimated.values(), true.items()
+        return [Pair(name, ours, theirs)], []
+    matched: dict[str, str] = {}
+    unmatched = []
+    for name in estimated:
+        candidates = [other for other in true if name == other or name.startswith(f"{other}_")]
+        if not candidates:
+            unmatched.append(name)
+            continue
+        other = max(candidates, key=len)
+        if other in matched:
+            raise InputError(
+                f"{display(estimates)} has two folders for the track {other}: "
+                f"{matched[other]} and {name}"
+            )
+        matched[other] = name
+    if not matched:
+        raise InputError(
+            f"no track of {display(estimates)} has the name of one of {display(references)}: "
+            f"{_some(estimated)} against {_some(true)}"
+        )
+    return [Pair(name, estimated[matched[name]], true[name]) for name in true if name in matched], (
+        unmatched
+    )
+
+
+def _tracks(root: Path) -> dict[str, dict[str, Path]]:
+    """Return the stems of each track below a folder, by the track's name."""
+    if not root.is_dir():
+        raise InputError(f"{display(root)} is not a folder")
+    if stems := _stems(root):
+        return {root.resolve().name: stems}
+    found: dict[str, dict[str, Path]] = {}
+    for folder in sorted(path for path in root.rglob("*") if path.is_dir()):
+        stems = _stems(folder)
+        if not stems:
+            continue
+        # The stems of TRACK/mixture.wav may well lie in TRACK/mixture.
+        name = folder.parent.name if folder.name in _NO_STEMS else folder.name
+        if name in found:
+            raise InputError(f"{display(root)} has two tracks of the name {name}")
+        found[name] = stems
+    if not found:
+        raise InputError(f"{display(root)} has no stems in it, such as vocals.wav")
+    return found
+
+
+def _stems(folder: Path) -> dict[str, Path]:
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{display(folder)} cannot be read: {error.strerror}") from None
+    found: dict[str, Path] = {}
+    for path in files:
+        known = path.suffix.lower().lstrip(".") in EXTENSIONS
+        if not known or path.name.startswith(".") or path.stem in _NO_STEMS:
+            continue
+        if path.stem in found:
+            raise InputError(
+                f"{display(folder)} has two files for {path.stem}: "
+                f"{found[path.stem].name} and {path.name}"
+            )
+        found[path.stem] = path
+    return found
+
+
+def _some(names: Mapping[str, object]) -> str:
+    first = list(names)[:3]
+    return ", ".join(first) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

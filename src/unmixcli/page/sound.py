@@ -1,0 +1,97 @@
+"""The sound of a stem, compressed piece by piece.
+
+A browser decodes a piece at a time and joins them to the sample. Each piece
+reaches a little into its neighbours: there a decoder may settle, and the page
+fades from one to the next.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import OutputError
+
+Audio = NDArray[np.float32]
+
+RATE = 48000
+"""The rate of Opus, in Hz."""
+PIECE = 6 * RATE
+"""Samples from the start of a piece to the start of the next."""
+MARGIN = RATE // 10
+"""Samples that a piece reaches into each of its neighbours."""
+
+_BUDGET = 48_000_000
+"""Bytes of sound in a page, where `_LEAST` allows it."""
+_MOST, _LEAST = 48_000, 16_000
+"""Bits a second and channel."""
+
+
+def bit_rate(stems: int, channels: int, seconds: float) -> int:
+    """Choose the bits a second for each stem: 96 kbit/s in stereo, less for very long tracks."""
+    affordable = _BUDGET * 8 / max(stems * channels * seconds, 1)
+    return channels * int(min(max(affordable, _LEAST), _MOST))
+
+
+def pieces(blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """Cut a stream at `RATE` into overlapping pieces.
+
+    Yields
+    ------
+    ndarray, shape (channels, samples)
+        Piece k holds the samples from ``k * PIECE - MARGIN`` to
+        ``(k + 1) * PIECE + MARGIN``, as far as there are any.
+    """
+    held: list[Audio] = []
+    size = 0
+    start = 0  # how far what is held begins before the piece's own start
+    for block in blocks:
+        held.append(block)
+        size += block.shape[-1]
+        while size >= start + PIECE + MARGIN:
+            joined = np.concatenate(held, axis=-1)
+            yield joined[:, : start + PIECE + MARGIN]
+            held = [joined[:, start + PIECE - MARGIN :]]
+            size = held[0].shape[-1]
+            start = MARGIN
+    if size > start:
+        yield np.concatenate(held, axis=-1)
+
+
+def encode_opus(piece: Audio, bits: int) -> bytes:
+    """Compress a piece to a file of its own: Opus in Ogg.
+
+    Parameters
+    ----------
+    piece : ndarray, shape (channels, samples), float32
+        At `RATE`, one or two channels.
+    bits : int
+        Bits a second.
+    """
+    layout = "mono" if len(piece) == 1 else "stereo"
+    file = io.BytesIO()
+    try:
+        with av.open(file, "w", format="ogg") as container:
+            stream = container.add_stream(
+                "libopus", rate=RATE, layout=layout, options={"compression_level": "5"}
+            )
+            stream.bit_rate = bits
+            samples = np.ascontiguousarray(np.clip(piece, -1, 1).T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
+            frame.sample_rate = RATE
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                container.mux(packet)
+    except (av.FFmpegError, ValueError) as error:
+        raise OutputError(
+            f"the page's sound cannot be compressed: PyAV's FFmpeg failed with Opus ({error})"
+        ) from None
+    return file.getvalue()
+
+
+def count_pieces(length: int) -> int:
+    """Return how many pieces `pieces` makes of so many samples."""
+    return 1 + max(0, length - MARGIN) // PIECE
