@@ -15,9 +15,7 @@ from . import config, models
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
-from .ui import print_error
-
-INTERRUPTED = 130
+from .ui import INTERRUPTED, print_error
 
 app = typer.Typer(
     name="unmix",
