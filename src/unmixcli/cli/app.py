@@ -16,9 +16,7 @@ from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
-from .ui import print_error
-
-INTERRUPTED = 130
+from .ui import INTERRUPTED, print_error
 
 app = typer.Typer(
     name="unmix",
