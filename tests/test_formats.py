@@ -86,10 +86,25 @@ def test_opus_has_48_khz_only(run: Run, tiny_model: Path) -> None:
 
 @pytest.mark.parametrize(
     ("format", "rate", "written"),
-    [("opus", 22050, 24000), ("opus", 96000, 48000), ("mp3", 96000, 48000), ("ogg", 96000, 96000)],
+    [
+        ("opus", 22050, 24000),
+        ("opus", 96000, 48000),
+        ("mp3", 96000, 48000),
+        ("mp3", 44100, 44100),
+        ("ogg", 96000, 96000),
+        ("ogg", 384000, 192000),
+        ("flac", 384000, 384000),
+    ],
 )
 def test_the_next_rate_that_a_format_has(format: str, rate: int, written: int) -> None:
     assert Encoding.of(SeparationConfig(format=format)).rate_for(rate) == written
+
+
+def test_a_rate_that_vorbis_crashes_at(run: Run, tiny_model: Path) -> None:
+    write_float(Path("song.wav"), music(0.3, 384000), 384000)
+    assert run("separate", "song.wav", "-m", tiny_model, "-t", "bass", "-f", "ogg").code == 0
+    info = soundfile.info(f"song_{tiny_model.name}/bass.ogg")
+    assert (info.frames, info.samplerate) == (57600, 192000)
 
 
 @pytest.mark.parametrize(("wanted", "rate"), [("input", 48000), ("model", 44100), ("16000", 16000)])
@@ -115,6 +130,7 @@ def test_sample_rate(run: Run, tiny_model: Path, wanted: str, rate: int) -> None
         (["--clip", "none", "--format", "flac"], "cannot hold what goes beyond full scale"),
         (["--clip", "loud"], "clip 'loud'"),
         (["--sample-rate", "44100", "--format", "opus"], "no sample rate of 44100 Hz"),
+        (["--sample-rate", "384000", "--format", "ogg"], "384000 Hz, only up to 192000"),
         (["--sample-rate", "loud"], "input, model or a number of Hz"),
         (["--sample-rate", "10"], "from 1000 to 384000"),
     ],

@@ -393,6 +393,7 @@ def test_interrupted_while_writing(
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in err
+    assert ("error: interrupted" in err) == (number == signal.SIGINT)
     assert not list(out.rglob("*.wav"))
     assert list(out.rglob("*")) == [] if cleans_up else True
     # The next run works whatever the last one left.

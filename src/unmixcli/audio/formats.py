@@ -30,7 +30,9 @@ class Format:
         libsndfile's encoding for each bit depth, the first being the default;
         for a lossy format the only one, under "".
     rates : tuple of int
-        The sample rates that it has, in Hz; empty for any.
+        The sample rates that it has, in Hz; empty for any up to the highest.
+    highest : int
+        The highest sample rate.
     quality : float or None
         The default of a lossy format, 0 to 10.
     """
@@ -39,7 +41,12 @@ class Format:
     container: str
     encodings: Mapping[str, str]
     rates: tuple[int, ...] = ()
+    highest: int = 384000
     quality: float | None = None
+
+    def has_rate(self, rate: int) -> bool:
+        """Tell whether it has a sample rate."""
+        return rate in self.rates if self.rates else rate <= self.highest
 
     @property
     def lossy(self) -> bool:
@@ -55,7 +62,8 @@ FORMATS = {
     for format in (
         Format("wav", "WAV", {"32f": "FLOAT", "24": "PCM_24", "16": "PCM_16"}),
         Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}),
-        Format("ogg", "OGG", {"": "VORBIS"}, quality=7),
+        # Beyond 200 kHz, libsndfile's Vorbis crashes.
+        Format("ogg", "OGG", {"": "VORBIS"}, highest=192000, quality=7),
         Format("opus", "OGG", {"": "OPUS"}, _OPUS_RATES, quality=4),
         Format("mp3", "MP3", {"": "MPEG_LAYER_III"}, _MP3_RATES, quality=9),
     )
@@ -95,11 +103,9 @@ class Encoding:
         if reason := misfit(config.format, config.bit_depth, config.quality, config.clip):
             raise UsageError(reason)
         rate = config.sample_rate
-        if isinstance(rate, int) and format.rates and rate not in format.rates:
-            raise UsageError(
-                f"format {format.name} has no sample rate of {rate} Hz, only "
-                f"{', '.join(map(str, format.rates))}"
-            )
+        if isinstance(rate, int) and not format.has_rate(rate):
+            only = ", ".join(map(str, format.rates)) or f"up to {format.highest}"
+            raise UsageError(f"format {format.name} has no sample rate of {rate} Hz, only {only}")
         depth: str = config.bit_depth or next(iter(format.encodings))
         quality = format.quality if config.quality is None else config.quality
         clip = config.clip or ("none" if depth == "32f" else "clamp")
@@ -111,9 +117,9 @@ class Encoding:
 
     def rate_for(self, wanted: int) -> int:
         """Return the rate to write at: the one wanted, or the next that the format has."""
-        rates = self.format.rates
-        if not rates or wanted in rates:
+        if self.format.has_rate(wanted):
             return wanted
+        rates = self.format.rates or (self.format.highest,)
         return min((rate for rate in rates if rate > wanted), default=rates[-1])
 
     def file_options(self, channels: int, length: int) -> dict[str, Any]:

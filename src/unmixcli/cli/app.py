@@ -12,12 +12,11 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
-from .ui import print_error
-
-INTERRUPTED = 130
+from .ui import INTERRUPTED, print_error
 
 app = typer.Typer(
     name="unmix",
@@ -30,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.add_typer(models.app, name="models")
+app.command()(demo)
 app.command()(evaluate)
 app.command()(doctor)
 app.add_typer(config.app, name="config")

@@ -15,7 +15,7 @@ from ..errors import UnmixError, UsageError
 from ..settings import Settings
 from .options import given, option
 from .summary import Summary
-from .ui import Screen
+from .ui import INTERRUPTED, Screen
 
 if TYPE_CHECKING:
     from ..batch import Outcome
@@ -122,14 +122,21 @@ def separate(
     config = Settings.load(given(context.params)).config()
     screen = Screen(quiet, verbose)
     summary = Summary()
-    with screen.session():
-        for outcome in _run(inputs, config, screen):
-            summary.add(outcome)
-            screen.tell(outcome)
-            if as_json:
-                print(json.dumps(record(outcome)), flush=True)
+    interrupted = False
+    try:
+        with screen.session():
+            for outcome in _run(inputs, config, screen):
+                summary.add(outcome)
+                screen.tell(outcome)
+                if as_json:
+                    print(json.dumps(record(outcome)), flush=True)
+    except KeyboardInterrupt:
+        interrupted = True
     if summary.count > 1 and not quiet:
         screen.summary(summary)
+    if interrupted:
+        screen.failure("interrupted")
+        raise typer.Exit(INTERRUPTED)
     if summary.failures:
         raise typer.Exit(1)
 

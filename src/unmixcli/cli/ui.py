@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ..batch import Outcome
     from .summary import Summary
 
+INTERRUPTED = 130
+"""The exit code."""
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines of progress where there is no terminal."""
 

@@ -1,0 +1,69 @@
+"""`unmix demo`: the first minute with the program, without a recording and without a network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..config import SeparationConfig
+from ..display import display
+from .options import option
+from .ui import Screen
+
+if TYPE_CHECKING:
+    from ..demo import Demonstration
+
+BUILT_IN = "umx-synth"
+
+
+def demo(
+    outdir: Annotated[
+        Path, typer.Option("--outdir", "-o", help="Folder that the stems go to.")
+    ] = Path("unmix-demo"),
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="A model with the usual four targets.")
+    ] = BUILT_IN,
+    niter: Annotated[int | None, option("niter", "--niter", panel="Options")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace stems that exist.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Separate the song in the box with the model in the box, and tell how well that went."""
+    given = {} if niter is None else {"niter": niter}
+    config = SeparationConfig.parse(
+        model=model, outdir=outdir, filename="{target}.{ext}", overwrite=overwrite, **given
+    )
+    from ..audio.reading import open_excerpt
+    from ..demo import MIXTURE, demonstrate
+
+    screen = Screen(quiet=as_json)
+    with screen.session(), screen.track(open_excerpt(MIXTURE)) as progress:
+        result = demonstrate(config, progress)
+    if as_json:
+        print(json.dumps({"sdr": result.sdr, "baseline": result.baseline}))
+    else:
+        _show(result, outdir, MIXTURE)
+
+
+def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    track = result.track
+    table = Table("stem", "SDR", "¼ of the mixture", "listen to", box=SIMPLE_HEAD, pad_edge=False)
+    for target, sdr in result.sdr.items():
+        path = display(track.stems[target])
+        table.add_row(target, f"{sdr:.1f} dB", f"{result.baseline[target]:.1f} dB", path)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"{track.seconds:.0f} s of music taken apart by {track.model} in {track.elapsed:.1f} s, "
+        f"{track.seconds / track.elapsed:.0f}× real time"
+    )
+    console.print(table)
+    console.print(f"The mixture: {display(mixture)}")
+    console.print(f"Yours next: unmix separate SONG --outdir {display(outdir)}")
