@@ -60,7 +60,7 @@ def workplace(tmp_path, monkeypatch, tiny_model) -> Path:
     folder = tmp_path / "work"
     (folder / "album").mkdir(parents=True)
     monkeypatch.chdir(folder)
-    audio = music(1.5)
+    audio = music(1.5, channels=1)
     soundfile.write("song.flac", audio, 44100)
     soundfile.write("album/one.wav", audio[:44100], 44100)
     for track in ("song_true", "true_stems/song"):
