@@ -114,7 +114,7 @@ def recording(tmp_path: Path) -> np.ndarray:
 
 def stems_in(folder: Path, recording: np.ndarray) -> list[str]:
     """Name the stems in a folder, once they are seen to add up to the recording."""
-    stems = {path.stem: soundfile.read(path) for path in folder.iterdir()}
+    stems = {path.stem: soundfile.read(path) for path in folder.glob("*.wav")}
     assert {rate for _, rate in stems.values()} == {48000}
     rest = sum(part for part, _ in stems.values()) - recording
     assert np.abs(rest[1000:-1000]).max() < 1e-4  # at the ends the tone stops short

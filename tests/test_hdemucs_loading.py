@@ -172,7 +172,7 @@ def test_the_command(mine: Path, song: Path, tmp_path: Path) -> None:
     result = unmix("separate", song, *asked, "--outdir", tmp_path / "out", "--device", "cpu")
     assert result.returncode == 0, result.stderr
     assert "warning" not in result.stderr
-    written = {path.stem: soundfile.read(path)[0] for path in (tmp_path / "out/song").iterdir()}
+    written = {path.stem: soundfile.read(path)[0] for path in (tmp_path / "out/song").glob("*.wav")}
     audio, rate = soundfile.read(song, dtype="float32")
     separator = Separator(
         model="mine", targets="vocals,bass", residual=True, options={"segment": "1"}, device="cpu"
