@@ -67,16 +67,23 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the Ogg files.")]) -
 
 
 @app.command()
-def train(
+def train(  # noqa: PLR0917
     preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
     out: Folder = WORK,
     run: Annotated[str, typer.Option(help="Name of the run; an existing one goes on.")] = "run",
-    steps: Annotated[int | None, typer.Option(help="Steps in all, in place of the preset's.")] = None,
-    multitracks: Annotated[
-        Path | None, typer.Option(help="Train on these songs: one folder each, vocals.wav and so on.")
+    steps: Annotated[
+        int | None, typer.Option(help="Steps in all, in place of the preset's.")
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Start from these weights (.safetensors).")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, mps; else the best there is.")] = None,
+    multitracks: Annotated[
+        Path | None,
+        typer.Option(help="Train on these songs: one folder each, vocals.wav and so on."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Start from these weights (.safetensors).")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, mps; else the best there is.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that mix.")] = None,
 ) -> None:
     """Train, or go on training, and write a model folder at the end."""
@@ -95,13 +102,12 @@ def train(
         options = replace(options, steps=steps)
     if workers is not None:
         options = replace(options, workers=workers)
-    if init:
-        start = load(init)
+    start = load(init) if init else None
+    if start:
         options = replace(options, hidden=start.hidden, learning_rate=3e-4, freeze_statistics=True)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
-    trainer = Trainer(out / run, options, device)
-    if not trainer.resume() and init:
-        trainer.start_from(start)
+    trainer = Trainer(out / run, options, device, start)
+    trainer.resume()
     trainer.fit([pool], validation, typer.echo)
     export_folder(load(out / run / "best.pt"), out / run / "model")
     typer.echo(f"unmix separate SONG --model {out / run / 'model'}")

@@ -22,7 +22,8 @@ def quarter(mixture: Tensor, stems: Tensor) -> Tensor:
 
 def simple(mixture: Tensor, stems: Tensor) -> Tensor:
     """The best simple method of each kind: REPET-SIM's foreground as vocals, HPSS's percussive
-    part as drums, a low-pass at 200 Hz as bass, and what those leave as other."""
+    part as drums, a low-pass at 200 Hz as bass, and what those leave as other.
+    """
     spectrum = stft(mixture)
     vocals = repet_sim(spectrum) * spectrum
     drums = percussive(spectrum) * spectrum

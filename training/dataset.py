@@ -62,7 +62,9 @@ class SongFolder:
         chosen = song if stem is None else song[stem : stem + 1]
         length = song.shape[-1]
         if length < samples:
-            return np.pad(chosen, ((0, 0), (0, 0), (0, samples - length))).astype(np.float32) / 32768
+            return (
+                np.pad(chosen, ((0, 0), (0, 0), (0, samples - length))).astype(np.float32) / 32768
+            )
         start = int(rng.integers(length - samples + 1))
         return chosen[..., start : start + samples].astype(np.float32) / 32768
 
@@ -167,7 +169,9 @@ def _tones(rng: np.random.Generator, spread_db: float) -> np.ndarray:
 
 
 class _Batches(Dataset):
-    def __init__(self, folders: list[Path], options: MixOptions, seed: int, steps: int, stride: int) -> None:
+    def __init__(
+        self, folders: list[Path], options: MixOptions, seed: int, steps: int, stride: int
+    ) -> None:
         self._arguments = (SongFolder(folders), options, seed, stride)
         self._steps = steps
         self._mixer: Mixer | None = None

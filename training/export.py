@@ -1,4 +1,4 @@
-"""Weights in a form to ship: batch norms folded, matrices in float16, all described in the header."""
+"""Weights in a form to ship: batch norms folded, matrices in float16, a header that tells all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ARCHITECTURE = "openunmix-joint"
 
 
 def folded(network: JointOpenUnmix) -> dict[str, Tensor]:
-    """The network without its batch norms and input scaling: linear layers with biases, and LSTMs.
+    """The network without its batch norms and whitening: linear layers with biases, and LSTMs.
 
     Returns
     -------
@@ -36,8 +36,11 @@ def folded(network: JointOpenUnmix) -> dict[str, Tensor]:
         return state[f"{layer}.weight"] * scale[:, None], shift
 
     weight, bias = fold("fc1", "bn1")
-    weight = weight * state["input_scale"]
-    out = {"fc1.weight": weight, "fc1.bias": bias + weight @ state["input_mean"]}
+    if network.components:
+        weight = weight @ state["whitening"]
+        weight = weight - weight.mean(dim=1, keepdim=True)
+        bias = bias - weight @ state["input_mean"]
+    out = {"fc1.weight": weight, "fc1.bias": bias}
     out["fc2.weight"], out["fc2.bias"] = fold("fc2", "bn2")
     out["fc3.weight"], out["fc3.bias"] = state["fc3.weight"], state["fc3.bias"]
     out |= {k: v for k, v in state.items() if k.startswith("lstm.")}
@@ -86,14 +89,14 @@ def load(path: Path) -> JointOpenUnmix:
     """
     if path.suffix == ".pt":
         state = torch.load(path, map_location="cpu", weights_only=True)
-        network = JointOpenUnmix(state["options"]["hidden"])
+        network = JointOpenUnmix(state["options"]["hidden"], state["components"])
         network.load_state_dict(state["average"])
         return network.eval()
     with safe_open(path, "pt") as file:
         if (file.metadata() or {}).get("architecture") != ARCHITECTURE:
             raise ValueError(f"{path} does not hold a network of the kind {ARCHITECTURE}")
         tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118
-    network = JointOpenUnmix(len(tensors["fc1.bias"]))
+    network = JointOpenUnmix(len(tensors["fc1.bias"]), components=0)
     state = network.state_dict()
     state |= {k: v for k, v in tensors.items() if k in state}
     for layer, norm in (("fc1", "bn1"), ("fc2", "bn2")):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FLOOR = 0.003
-"""Errors below this part of the mixture's energy (-25 dB) no longer matter."""
+FLOOR = 0.03
+"""Errors below this part of the mixture's energy (-15 dB) no longer matter."""
 
 
 def squared_errors(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:

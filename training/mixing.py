@@ -1,7 +1,7 @@
 """Training examples from pieces of stems: spectra, their mixture, and what the loss needs of them.
 
 With one mask m for all bins of a band, the squared error of target j in that band is
-sum |S_j - m X|^2 = E_j - 2 m c_j + m^2 p, with c_j = sum Re(S_j conj X) and p = sum |X|^2 = sum_j c_j.
+sum |S_j - m X|^2 = E_j - 2 m c_j + m^2 p, with c_j = sum Re(S_j conj X), p = sum |X|^2 = sum_j c_j.
 So a band is two numbers a target, and the loss is exact at a quarter of the size.
 """
 
@@ -25,7 +25,9 @@ def spectra(stems: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(fastmath=True, cache=True)
-def mix_bands(parts, order, gains, edges, cross, middle, side):
+def mix_bands(  # noqa: PLR0917
+    parts, order, gains, edges, cross, middle, side
+):
     """Mix spectra and reduce to bands.
 
     Parameters
@@ -84,8 +86,10 @@ def mix_bands(parts, order, gains, edges, cross, middle, side):
 WIDTHS = np.diff(EDGES).astype(np.float32)
 
 
-def example(parts: Sequence[np.ndarray], order: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One training example of one spectrum a stem, complex64 (2, frames, bins), its order and gains.
+def example(
+    parts: Sequence[np.ndarray], order: np.ndarray, gains: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One training example of a spectrum for each stem, complex64 (2, frames, bins).
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .dataset import MixOptions, training_batches, validation_batch
+from .dataset import Mixer, MixOptions, SongFolder, training_batches, validation_batch
 from .generator import TARGETS
 from .loss import sdr, separation_loss
 from .network import JointOpenUnmix
@@ -23,7 +24,7 @@ class TrainOptions:
 
     hidden: int = 384
     steps: int = 10_000
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     warmup: int = 200
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
     average: float = 0.998  # of the exponential moving average of the weights
@@ -45,15 +46,20 @@ PRESETS = {
 class Trainer:
     """A run in a folder: `checkpoint.pt`, `best.pt` and `log.csv`."""
 
-    def __init__(self, run: Path, options: TrainOptions, device: str | None = None) -> None:
+    def __init__(
+        self,
+        run: Path,
+        options: TrainOptions,
+        device: str | None = None,
+        start: JointOpenUnmix | None = None,
+    ) -> None:
         self.run = run
         self.options = options
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(options.seed)
         torch.set_flush_denormal(True)
-        self.network = JointOpenUnmix(options.hidden).to(self.device)
-        self.average = JointOpenUnmix(options.hidden).to(self.device).eval()
-        self.average.load_state_dict(self.network.state_dict())
+        self.network = (start or JointOpenUnmix(options.hidden)).to(self.device)
+        self.average = copy.deepcopy(self.network).eval()
         self.optimiser = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad],
             lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4,
@@ -61,7 +67,6 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.best = -1e9
-        self.measured = False
         run.mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> bool:
@@ -76,29 +81,22 @@ class Trainer:
         self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
         return True
 
-    def start_from(self, network: JointOpenUnmix) -> None:
-        """Take over the weights and input statistics of a trained network."""
-        self.network.load_state_dict(network.state_dict())
-        self.average.load_state_dict(network.state_dict())
-        self.measured = True
-
     def save(self, name: str = "checkpoint.pt") -> None:
         """Write everything that a later run needs, atomically."""
         temporary = self.run / f"{name}.part"
         torch.save({
             "network": self.network.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "step": self.step,
-            "seconds": self.seconds, "best": self.best, "options": asdict(self.options),
+            "components": self.network.components, "seconds": self.seconds, "best": self.best,
+            "options": asdict(self.options),
         }, temporary)  # fmt: skip
         temporary.replace(self.run / name)
 
     def measure_inputs(self, batches: list[dict[str, Tensor]]) -> None:
         """Set the input statistics, once, from some batches of mixtures."""
         features = torch.cat([b["features"].flatten(0, 1) for b in batches])
-        mean, deviation = features.mean(dim=0), features.std(dim=0).clamp_min(0.5)
         for network in (self.network, self.average):
-            network.input_mean.data.copy_(-mean)
-            network.input_scale.data.copy_(1 / deviation)
+            network.measure_inputs(features)
 
     def learning_rate(self) -> float:
         """Warm up, hold, and fall linearly to zero at the end."""
@@ -112,7 +110,8 @@ class Trainer:
             group["lr"] = self.learning_rate()
         self.network.train()
         if self.options.freeze_statistics:
-            self.network.bn1.eval(), self.network.bn2.eval()
+            self.network.bn1.eval()
+            self.network.bn2.eval()
         batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = self.network(batch["features"])
@@ -152,16 +151,18 @@ class Trainer:
         losses: list[float] = []
         started = saved = time.monotonic()
         for batch in training_batches(pool, options.mix, options.seed, steps, options.workers):
-            if self.step == 0 and not self.measured:
-                self.measure_inputs([batch])
+            if self.step == 0 and self.network.components:
+                mixer = Mixer(SongFolder(pool), options.mix, options.seed + 1)
+                self.measure_inputs([mixer.batch(step) for step in range(8)])
             losses.append(self.train_step(batch))
             now = time.monotonic()
             self.seconds += now - started
             started = now
             if self.step % options.validate_every == 0 or self.step == options.steps:
                 scores = self.validate(validation)
-                row = {"step": self.step, "seconds": round(self.seconds), "lr": self.learning_rate(),
-                       "loss": sum(losses) / len(losses), **scores}  # fmt: skip
+                row = {"step": self.step, "seconds": round(self.seconds),
+                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses),
+                       **scores}  # fmt: skip
                 losses = []
                 self._log(row)
                 report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))

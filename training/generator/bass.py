@@ -47,7 +47,9 @@ def render_bass(song: Song) -> np.ndarray:
     if rng.random() < 0.8:
         audio = effects.random_eq(audio, rng, 3.5)
     if rng.random() < 0.6:
-        audio = effects.compress(audio, rng.uniform(-6, 3), rng.uniform(2, 8), rng.uniform(0.1, 0.4))
+        audio = effects.compress(
+            audio, rng.uniform(-6, 3), rng.uniform(2, 8), rng.uniform(0.1, 0.4)
+        )
     if rng.random() < 0.12:
         audio = effects.chorus(audio, rng)
     if rng.random() < 0.15:
@@ -117,7 +119,7 @@ def _interval(interval: int | str, chord, rng: np.random.Generator) -> int:
     return int(interval)
 
 
-def _walk(song: Song, root: int, low: int, notes: list[Note], position: int, rng) -> int:
+def _walk(song: Song, root: int, low: int, notes: list[Note], position: int, rng) -> int:  # noqa: PLR0917
     if position == 0 or not notes:
         return low + (root - low) % 12
     pitch = notes[-1].pitch + int(rng.choice([-2, -1, 1, 2, 3, -3]))
@@ -126,7 +128,7 @@ def _walk(song: Song, root: int, low: int, notes: list[Note], position: int, rng
     return int(np.clip(pitch, low - 2, low + 19))
 
 
-def _pattern(line: str, steps: int, rng: np.random.Generator) -> list[tuple[int, float, int | str]]:
+def _pattern(line: str, steps: int, rng: np.random.Generator) -> list[tuple[int, float, int | str]]:  # noqa: PLR0911
     every = range
     if line == "eighths":
         return [(s, 2, 0) for s in every(0, steps, 2)]
@@ -137,7 +139,11 @@ def _pattern(line: str, steps: int, rng: np.random.Generator) -> list[tuple[int,
     if line == "octaves":
         return [(s, 2, 12 if s % 4 else 0) for s in every(0, steps, 2)]
     if line == "long":
-        return [(0, steps, 0)] if rng.random() < 0.5 else [(0, steps // 2, 0), (steps // 2, steps // 2, 0)]
+        return (
+            [(0, steps, 0)]
+            if rng.random() < 0.5
+            else [(0, steps // 2, 0), (steps // 2, steps // 2, 0)]
+        )
     if line == "fifths":
         return [(s, 4, 7 if s % 8 else 0) for s in every(0, steps, 4)]
     if line == "walking":
@@ -147,7 +153,11 @@ def _pattern(line: str, steps: int, rng: np.random.Generator) -> list[tuple[int,
     if line == "dub":
         return [(0, 3, 0), (3, 1, 0), (6, 2, 7), (10, 2, 12), (12, 4, 7)]
     if line == "sub":
-        return [(0, 6, 0), (int(rng.choice([6, 7, 10])), 5, 0), (int(rng.choice([11, 13, 14])), 2, "fill")]
+        return [
+            (0, 6, 0),
+            (int(rng.choice([6, 7, 10])), 5, 0),
+            (int(rng.choice([11, 13, 14])), 2, "fill"),
+        ]
     if line == "root":
         return [(s, 4, 0) for s in every(0, steps, 4)]
     chance = 0.55 if line == "funk" else 0.35

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- tables read better in long lines
 """The demo song: half a minute with a beginning, a middle and an end."""
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ def render_demo() -> np.ndarray:
     song = compose_demo()
     rng = song.rng("demo")
     notes = [*_line(song, VERSE_LINE, 4), *_line(song, CHORUS_LINE, 8)]
-    singer = Singer(bank().names.index(SPEAKER), 1.0, 0.1, 2.0, 0.3, 5.4, 0.035, 0.08, 0.5, 0.0, False)
+    singer = Singer(
+        bank().names.index(SPEAKER), 1.0, 0.1, 2.0, 0.3, 5.4, 0.035, 0.08, 0.5, 0.0, False
+    )
     lead = sing(song, notes, singer, rng)
     high = [Note(n.start, n.length, nearest(n.pitch + 4, song.chord_at(n.start).pitch_classes), 84)
             for n in notes]  # fmt: skip
@@ -85,7 +88,11 @@ def render_demo() -> np.ndarray:
     piano = _during(song, render_part(song, "piano", "chords", rng), "piano")
     strings = _during(song, render_part(song, "strings", "pad", rng), "strings")
     guitar = _during(song, render_part(song, "acoustic guitar", "strum", rng), "guitar")
-    other = effects.normalise(piano) + 0.5 * effects.normalise(strings) + 0.6 * effects.normalise(guitar)
+    other = (
+        effects.normalise(piano)
+        + 0.5 * effects.normalise(strings)
+        + 0.6 * effects.normalise(guitar)
+    )
     stems = np.stack([
         effects.normalise(_during(song, vocals, "vocals")) * 1.2,
         _during(song, render_drums(song), "drums") * 1.1,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-import soxr
 import soundfile
+import soxr
 from scipy.signal import lfilter
 
 from . import SAMPLE_RATE, effects
@@ -125,9 +125,9 @@ def _gm_kit(rng: np.random.Generator, acoustic: bool) -> dict[str, list[np.ndarr
     return sounds
 
 
-@lru_cache(maxsize=None)
+@cache
 def _catalogue() -> dict[str, dict[str, list[Path]]]:
-    """kit name -> voice -> its sample files, loudest first."""
+    """Kit name -> voice -> its sample files, loudest first."""
     kits: dict[str, dict[str, list[Path]]] = {}
     for name in HYDROGEN_KITS:
         description = HYDROGEN / name / "drumkit.xml"
@@ -136,7 +136,9 @@ def _catalogue() -> dict[str, dict[str, list[Path]]]:
         text = re.sub(r'\sxmlns="[^"]*"', "", description.read_text(errors="replace"))
         voices: dict[str, list[Path]] = {}
         for instrument in ElementTree.fromstring(text).iter("instrument"):
-            files = [HYDROGEN / name / node.text for node in instrument.iter("filename") if node.text]
+            files = [
+                HYDROGEN / name / node.text for node in instrument.iter("filename") if node.text
+            ]
             voice = _voice_of(instrument.findtext("name", ""))
             if voice and files:
                 voices.setdefault(voice, []).append(files[-1])
@@ -173,7 +175,11 @@ def _sampled_kit(rng: np.random.Generator, acoustic: bool) -> dict[str, list[np.
     kits = _catalogue()
     if not kits:
         return {}
-    names = ["ColomboAcousticDrumkit", "rumpf_kit_z01_h2", "sonic-pi", "Audiophob"] if acoustic else list(kits)
+    names = (
+        ["ColomboAcousticDrumkit", "rumpf_kit_z01_h2", "sonic-pi", "Audiophob"]
+        if acoustic
+        else list(kits)
+    )
     kit = kits.get(str(rng.choice(names)), {})
     sounds = {}
     for voice, files in kit.items():
@@ -203,14 +209,21 @@ def _synth_kit(rng: np.random.Generator, acoustic: bool) -> dict[str, list[np.nd
 
     t, e = envelope(0.7, rng.uniform(0.06, 0.3))
     kick = sweep(t, rng.uniform(100, 400), rng.uniform(38, 65), rng.uniform(0.01, 0.06)) * e
-    kick = np.tanh(kick * rng.uniform(1, 4)) + rng.uniform(0, 0.2) * noise(len(t), 1000, 8000) * np.exp(-t / 0.004)
+    kick = np.tanh(kick * rng.uniform(1, 4)) + rng.uniform(0, 0.2) * noise(
+        len(t), 1000, 8000
+    ) * np.exp(-t / 0.004)
     t, e = envelope(0.5, rng.uniform(0.05, 0.2))
     body = sweep(t, rng.uniform(200, 350), rng.uniform(150, 230), 0.02) * np.exp(-t / 0.06)
     snare = body * rng.uniform(0.2, 1) + noise(len(t), rng.uniform(300, 1500), 11000) * e
     t, e = envelope(0.25, rng.uniform(0.015, 0.06))
     n = 40000
-    tones = sum(np.sign(np.sin(2 * np.pi * f * np.arange(n) / SAMPLE_RATE)) for f in rng.uniform(2000, 9000, 6))
-    metal = effects.highpass((tones + 3 * rng.standard_normal(n))[None].astype(np.float32), rng.uniform(5000, 8000), 4)[0]
+    tones = sum(
+        np.sign(np.sin(2 * np.pi * f * np.arange(n) / SAMPLE_RATE))
+        for f in rng.uniform(2000, 9000, 6)
+    )
+    metal = effects.highpass(
+        (tones + 3 * rng.standard_normal(n))[None].astype(np.float32), rng.uniform(5000, 8000), 4
+    )[0]
     hat = metal[: len(t)] * e
     t, e = envelope(0.7, rng.uniform(0.12, 0.35))
     open_hat = metal[: len(t)] * e
@@ -225,5 +238,6 @@ def _synth_kit(rng: np.random.Generator, acoustic: bool) -> dict[str, list[np.nd
     shaker = noise(len(t), 5000, 14000) * np.sin(np.pi * np.minimum(1, t / 0.09)) ** 2
     t, e = envelope(2.4, rng.uniform(0.5, 1.2))
     crash = np.resize(metal, len(t)) * e
-    voices = dict(k=kick, s=snare, h=hat, o=open_hat, c=clap, t=low, m=high, r=rim, x=shaker, C=crash)
+    voices = {"k": kick, "s": snare, "h": hat, "o": open_hat, "c": clap, "t": low, "m": high,
+              "r": rim, "x": shaker, "C": crash}  # fmt: skip
     return {voice: stereo(x) for voice, x in voices.items()}

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- tables read better in long lines
 """Drums: patterns on a grid of sixteenths, played on sampled, General MIDI or synthesised kits."""
 
 from __future__ import annotations
@@ -112,7 +113,9 @@ def render_drums(song: Song) -> np.ndarray:
     if rng.random() < 0.8:
         audio = effects.random_eq(audio, rng, 3.5)
     if rng.random() < 0.5:
-        audio = effects.compress(audio, rng.uniform(-3, 5), rng.uniform(2, 8), rng.uniform(0.05, 0.3))
+        audio = effects.compress(
+            audio, rng.uniform(-3, 5), rng.uniform(2, 8), rng.uniform(0.05, 0.3)
+        )
     if rng.random() < 0.25:
         audio = effects.saturate(audio, np.exp(rng.uniform(-1, 1.6)))
     if rng.random() < 0.5:

@@ -90,7 +90,9 @@ def cabinet(x: Audio, rng: np.random.Generator) -> Audio:
                     biquad("peak", rng.uniform(300, 600), rng.uniform(-5, 1), 0.8))  # fmt: skip
 
 
-def reverb(x: Audio, rng: np.random.Generator, wet: float, seconds: float, predelay: float) -> Audio:
+def reverb(
+    x: Audio, rng: np.random.Generator, wet: float, seconds: float, predelay: float
+) -> Audio:
     """A room of decaying noise, darker as it decays, different in both channels."""
     n = int(seconds * SAMPLE_RATE)
     t = np.arange(n) / SAMPLE_RATE

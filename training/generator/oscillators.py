@@ -79,7 +79,9 @@ def oscillator(hertz: np.ndarray, wave: str, phase: float = 0.0) -> np.ndarray:
     return table[position.astype(np.int32)]
 
 
-def render_patch(notes: list[Note], samples: int, patch: Patch, rng: np.random.Generator) -> np.ndarray:
+def render_patch(
+    notes: list[Note], samples: int, patch: Patch, rng: np.random.Generator
+) -> np.ndarray:
     """Play notes on a patch, shape (2, samples)."""
     out = np.zeros((2, samples), np.float32)
     previous = None
@@ -108,7 +110,9 @@ def render_patch(notes: list[Note], samples: int, patch: Patch, rng: np.random.G
             tone += patch.sub * oscillator(hertz / 2, "sine")
         tone = tone.astype(np.float32)
         if patch.cutoff:
-            tone = effects.lowpass(tone, round(float(np.clip(hertz[-1] * patch.cutoff, 60, 16000)), -1))
+            tone = effects.lowpass(
+                tone, round(float(np.clip(hertz[-1] * patch.cutoff, 60, 16000)), -1)
+            )
         out[:, start : start + n] += tone * (_envelope(t, note.length, patch) * note.velocity / 127)
     return out
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- tables read better in long lines
 """Everything else: chords, riffs, leads and pads on one to five instruments."""
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def _treat(song: Song, audio: np.ndarray, family: str, role: str, rng) -> np.nda
             mono = audio.mean(axis=0)
             copy = effects.random_eq(np.stack([mono, mono]), rng, 2)[0]
             audio = np.stack([mono, np.pad(copy, (late, 0))[: len(copy)]])
-    elif guitar and rng.random() < 0.3 or family in ("organ", "clavinet") and rng.random() < 0.3:
+    elif (guitar and rng.random() < 0.3) or (
+        family in ("organ", "clavinet") and rng.random() < 0.3
+    ):
         audio = effects.saturate(audio, np.exp(rng.uniform(-0.5, 1.5)))
     if family not in ("distorted guitar", "lead guitar") and rng.random() < 0.8:
         audio = effects.highpass(audio, rng.uniform(30, 250))
@@ -114,7 +117,9 @@ def _treat(song: Song, audio: np.ndarray, family: str, role: str, rng) -> np.nda
         t = np.arange(audio.shape[1]) / 44100
         rate = song.bpm / 60 * rng.choice([1, 2, 3, 4])
         phase = np.array([[0.0], [rng.choice([0.0, np.pi])]])
-        audio = audio * (1 - 0.35 * (1 + np.sin(2 * np.pi * rate * t + phase)) * rng.uniform(0.3, 1))
+        audio = audio * (
+            1 - 0.35 * (1 + np.sin(2 * np.pi * rate * t + phase)) * rng.uniform(0.3, 1)
+        )
         audio = audio.astype(np.float32)
     audio = effects.random_eq(audio, rng, 4)
     if rng.random() < 0.3:
@@ -183,7 +188,7 @@ def _power(chord, centre: int) -> list[int]:
     return [root, root + 7, root + 12]
 
 
-def _rhythm(song: Song, role: str, rng: np.random.Generator) -> list[tuple[int, float]]:
+def _rhythm(song: Song, role: str, rng: np.random.Generator) -> list[tuple[int, float]]:  # noqa: PLR0911
     steps = song.steps_per_bar
     if role == "pad":
         return [(0, steps)] if rng.random() < 0.7 else [(0, steps / 2), (steps // 2, steps / 2)]
@@ -206,7 +211,11 @@ def _rhythm(song: Song, role: str, rng: np.random.Generator) -> list[tuple[int, 
         spots = sorted(set(rng.integers(0, steps, rng.integers(2, 5)).tolist()))
         return [(s, rng.choice([1, 1, 2, 4])) for s in spots]
     if song.style == "reggae":
-        return [(s, 1) for s in range(4, steps, 8)] if rng.random() < 0.5 else [(s, 1) for s in range(2, steps, 4)]
+        return (
+            [(s, 1) for s in range(4, steps, 8)]
+            if rng.random() < 0.5
+            else [(s, 1) for s in range(2, steps, 4)]
+        )
     spots = [s for s in range(0, steps, 2) if rng.random() < 0.45] or [0]
     ends = [*spots[1:], steps]
     gate = rng.uniform(0.4, 1)

@@ -19,7 +19,12 @@ from .vocals import bank, render_vocals
 HELD_OUT_FROM = 1_000_000
 """Songs with this number and above are never trained on."""
 
-RENDERERS = {"vocals": render_vocals, "drums": render_drums, "bass": render_bass, "other": render_other}
+RENDERERS = {
+    "vocals": render_vocals,
+    "drums": render_drums,
+    "bass": render_bass,
+    "other": render_other,
+}
 
 
 def render_song(seed: int, seconds: float = 15.0) -> np.ndarray:
@@ -62,7 +67,9 @@ def _render_to(folder: Path, seed: int, seconds: float) -> int:
     return seed
 
 
-def render_pool(folder: Path, seeds: range, seconds: float = 15.0, jobs: int = 2, progress=None) -> None:
+def render_pool(
+    folder: Path, seeds: range, seconds: float = 15.0, jobs: int = 2, progress=None
+) -> None:
     """Render songs into a folder, in parallel; songs already there are kept.
 
     Parameters

@@ -168,7 +168,7 @@ def _chords(song: Song, rng: np.random.Generator) -> list[Chord]:
 
 def nearest(pitch: float, pitch_classes: tuple[int, ...]) -> int:
     """The MIDI pitch nearest to `pitch` whose class is one of `pitch_classes`."""
-    low = int(round(pitch)) - 6
+    low = round(pitch) - 6
     return min((p for p in range(low, low + 13) if p % 12 in pitch_classes),
                key=lambda p: abs(p - pitch))  # fmt: skip
 
@@ -181,7 +181,9 @@ def voicing(chord: Chord, centre: float, rng: np.random.Generator) -> list[int]:
     return notes
 
 
-def melody(song: Song, rng: np.random.Generator, low: float, high: float, busy: float) -> list[Note]:
+def melody(
+    song: Song, rng: np.random.Generator, low: float, high: float, busy: float
+) -> list[Note]:
     """A singable line of phrases with rests between them.
 
     Parameters
@@ -213,7 +215,7 @@ def melody(song: Song, rng: np.random.Generator, low: float, high: float, busy: 
             chosen = nearest(pitch, chord.pitch_classes if strong else song.scale)
             pitch = float(np.clip(chosen, low - 2, high + 2))
             velocity = int(np.clip(rng.normal(88 + (8 if strong else 0), 10), 30, 127))
-            notes.append(Note(start, length * song.step, int(round(pitch)), velocity))
+            notes.append(Note(start, length * song.step, round(pitch), velocity))
         pitch = 0.6 * pitch + 0.4 * rng.uniform(low + 0.2 * (high - low), high)
         bar += bars
     return notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +46,11 @@ def available_fonts() -> list[Path]:
     return fonts
 
 
-@lru_cache(maxsize=None)
+@cache
 def _library() -> ctypes.CDLL:
     """The fluidsynth library itself: the Python package cannot share a font between synthesisers,
-    and gives 16-bit samples only, with a dither that differs every time."""
+    and gives 16-bit samples only, with a dither that differs every time.
+    """
     import fluidsynth
 
     library = fluidsynth._fl
@@ -60,7 +61,7 @@ def _library() -> ctypes.CDLL:
     return library
 
 
-@lru_cache(maxsize=None)
+@cache
 def _font(path: Path) -> Pointer:
     """A soundfont, loaded once a process by a synthesiser that lives as long."""
     library = _library()
@@ -137,7 +138,9 @@ def render_notes(
     return audio[:, : round(seconds * SAMPLE_RATE)]
 
 
-def _play(synth: Pointer, channel: int, events: list[tuple[int, int, int, int]], out: np.ndarray) -> None:
+def _play(
+    synth: Pointer, channel: int, events: list[tuple[int, int, int, int]], out: np.ndarray
+) -> None:
     """Send (sample, kind, value, velocity) at their times and fill `out` with what sounds."""
     library = _library()
     position = 0
@@ -147,10 +150,10 @@ def _play(synth: Pointer, channel: int, events: list[tuple[int, int, int, int]],
         library.fluid_synth_write_float(synth, to - position, left, 0, 1, right, 0, 1)
 
     for when, kind, value, velocity in events:
-        when = min(when // BLOCK * BLOCK, out.shape[1])
-        if when > position:
-            advance(when)
-            position = when
+        block = min(when // BLOCK * BLOCK, out.shape[1])
+        if block > position:
+            advance(block)
+            position = block
         if kind == 2:
             library.fluid_synth_noteon(synth, channel, value, velocity)
         elif kind == 1:

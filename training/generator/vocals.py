@@ -57,7 +57,9 @@ def render_vocals(song: Song) -> np.ndarray:
     if rng.random() < 0.3:  # the voice rests for some bars
         silent = {b for b in range(0, song.bars, 2) if rng.random() < 0.4}
         notes = [n for n in notes if int(n.start / song.bar) // 2 * 2 not in silent]
-    voices = effects.pan(sing(song, notes, singer, rng), float(np.clip(rng.normal(0, 0.06), -0.4, 0.4)))
+    voices = effects.pan(
+        sing(song, notes, singer, rng), float(np.clip(rng.normal(0, 0.06), -0.4, 0.4))
+    )
     if rng.random() < 0.25:  # double tracking
         double = sing(song, _loosen(notes, rng), singer, rng)
         place = rng.choice([0, 0.3, 0.8]) * rng.choice([-1, 1])
@@ -76,13 +78,15 @@ def random_singer(song: Song, rng: np.random.Generator) -> Singer:
     loud = song.style in ("metal", "rock")
     shouted = manner < (0.3 if loud else 0.06)
     breathy = not shouted and rng.random() < 0.2
-    spoken = song.style == "hiphop" and rng.random() < 0.5 or rng.random() < 0.04
+    spoken = (song.style == "hiphop" and rng.random() < 0.5) or rng.random() < 0.04
     return Singer(
         speaker=int(rng.integers(len(bank().names))),
         formants=float(np.exp(rng.normal(0, 0.09))),
         breath=float(rng.uniform(0.2, 0.7) if breathy else rng.beta(1, 8)),
         tilt_db=float(rng.uniform(4, 16) if shouted else rng.normal(-8 if breathy else 2, 5)),
-        vibrato=float(rng.choice([0.0, rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.9)], p=[0.35, 0.45, 0.2])),
+        vibrato=float(
+            rng.choice([0.0, rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.9)], p=[0.35, 0.45, 0.2])
+        ),
         vibrato_hz=float(rng.uniform(4.5, 6.8)),
         glide=float(rng.uniform(0.015, 0.08)),
         drift=float(rng.uniform(0.03, 0.25)),
@@ -106,12 +110,17 @@ def _range(singer: Singer, rng: np.random.Generator) -> tuple[float, float]:
 def _words(notes: list[Note], rng: np.random.Generator) -> list[Note]:
     """Leave out notes here and there, and end some early, as words do."""
     gate = rng.uniform(0.75, 1.0)
-    return [Note(n.start, n.length * gate, n.pitch, n.velocity) for n in notes if rng.random() < 0.95]
+    return [
+        Note(n.start, n.length * gate, n.pitch, n.velocity) for n in notes if rng.random() < 0.95
+    ]
 
 
 def _loosen(notes: list[Note], rng: np.random.Generator) -> list[Note]:
     late = rng.normal(0, 0.018, len(notes))
-    return [Note(max(0, n.start + d), n.length, n.pitch, n.velocity) for n, d in zip(notes, late, strict=True)]
+    return [
+        Note(max(0, n.start + d), n.length, n.pitch, n.velocity)
+        for n, d in zip(notes, late, strict=True)
+    ]
 
 
 def _harmony(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator) -> np.ndarray:
@@ -158,7 +167,7 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     return effects.normalise(np.stack([mono, mono]))
 
 
-def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -> None:
+def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -> None:  # noqa: PLR0917
     """Write one syllable's frames into the take, its vowel on the beat and as long as the note."""
     total = len(voiced)
     start, end = syllable.vowel
@@ -183,7 +192,9 @@ def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -
     part = (index - low)[:, None].astype(np.float32)
     high = np.minimum(low + 1, len(syllable.voiced) - 1)
     gain = 2 * np.log(note.velocity / 100)
-    fade = np.clip(np.minimum(np.arange(len(index)) + 1, np.arange(len(index))[::-1] + 1) / 5, 0.05, 1)
+    fade = np.clip(
+        np.minimum(np.arange(len(index)) + 1, np.arange(len(index))[::-1] + 1) / 5, 0.05, 1
+    )
     shape = gain + 2 * np.log(fade)[:, None]
     envelope[where] = syllable.envelope[low] * (1 - part) + syllable.envelope[high] * part + shape
     aperiodicity[where] = syllable.aperiodicity[low]
@@ -214,7 +225,9 @@ def _pitch_curve(pitch, onset, voiced, singer: Singer, rng) -> np.ndarray:
 def _timbre(envelope, aperiodicity, singer: Singer, rng) -> tuple[np.ndarray, np.ndarray]:
     """Power spectrum and aperiodicity on the vocoder's axis, with formants moved."""
     hertz = np.linspace(0, 22050, FFT_BINS)
-    position = np.minimum(hertz / singer.formants / 22050 * (ENVELOPE_BINS - 1), ENVELOPE_BINS - 1.001)
+    position = np.minimum(
+        hertz / singer.formants / 22050 * (ENVELOPE_BINS - 1), ENVELOPE_BINS - 1.001
+    )
     low = position.astype(int)
     part = (position - low).astype(np.float32)
     power = envelope[:, low] * (1 - part) + envelope[:, low + 1] * part
@@ -226,7 +239,9 @@ def _timbre(envelope, aperiodicity, singer: Singer, rng) -> tuple[np.ndarray, np
     coarse = np.minimum(position / 4, APERIODICITY_BINS - 1).astype(int)
     noise = aperiodicity[:, coarse] + singer.breath * np.clip((hertz - 800) / 5000, 0.02, 1)
     power = np.exp(np.clip(power, -28, 6)).astype(np.float64)
-    return np.ascontiguousarray(power), np.ascontiguousarray(np.clip(noise, 1e-3, 1 - 1e-6).astype(np.float64))
+    return np.ascontiguousarray(power), np.ascontiguousarray(
+        np.clip(noise, 1e-3, 1 - 1e-6).astype(np.float64)
+    )
 
 
 def _rasp(audio: np.ndarray, f0: np.ndarray, amount: float, rng) -> np.ndarray:

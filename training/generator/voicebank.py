@@ -37,7 +37,8 @@ FLITE = ("slt", "rms", "awb", "kal16")
 
 VOWELS = {  # first three formants of an adult male voice, hertz
     "a": (730, 1150, 2440), "e": (530, 1840, 2480), "i": (280, 2250, 2900), "o": (480, 870, 2500),
-    "u": (310, 820, 2300), "ae": (660, 1720, 2410), "er": (490, 1350, 1690), "uh": (620, 1200, 2550),
+    "u": (310, 820, 2300), "ae": (660, 1720, 2410), "er": (490, 1350, 1690),
+    "uh": (620, 1200, 2550),
 }  # fmt: skip
 
 
@@ -97,7 +98,9 @@ def build_voicebank(folder: Path) -> Path:
     np.save(folder / "envelopes.npy", np.concatenate(envelopes))
     np.save(folder / "aperiodicities.npy", np.concatenate(aperiodicities))
     np.save(folder / "voiced.npy", np.concatenate(voiced))
-    np.savez(folder / "index.npz", rows=np.array(rows), names=np.array(names), pitch=np.array(pitches))
+    np.savez(
+        folder / "index.npz", rows=np.array(rows), names=np.array(names), pitch=np.array(pitches)
+    )
     return folder
 
 
@@ -189,7 +192,7 @@ def _formant_speaker(number: int) -> tuple[str, list[Syllable], float]:
     names = list(VOWELS)
     syllables = []
     hertz = np.linspace(0, 22050, ENVELOPE_BINS)
-    for i in range(30):
+    for _ in range(30):
         vowel, onset = str(rng.choice(names)), str(rng.choice(["", "m", "s", "h", "l"]))
         formants = np.array([*VOWELS[vowel], 3500, 4500, 5600, 6800, 8200]) * tract
         formants[:3] *= rng.normal(1, 0.05, 3)

@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Small checks of the training programme; they need no soundfont and no voice."""
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("numba")
 
 from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
-from training.dataset import MixOptions, Mixer, SongFolder, validation_batch
+from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
 from training.filtering import istft, separate, stft
@@ -104,7 +105,8 @@ def test_resuming_equals_not_stopping(songs: Path, tmp_path: Path):
     whole.fit([songs], songs, lambda line: None)
     half = Trainer(tmp_path / "half", SMALL, "cpu")
     batches = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed)
-    half.measure_inputs([batches.batch(0)])
+    other = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed + 1)
+    half.measure_inputs([other.batch(step) for step in range(8)])
     for step in range(2):
         half.train_step(batches.batch(step))
     half.save()
@@ -116,7 +118,9 @@ def test_resuming_equals_not_stopping(songs: Path, tmp_path: Path):
 
 
 def test_training_learns(songs: Path, tmp_path: Path):
-    trainer = Trainer(tmp_path / "run", replace(SMALL, steps=30, learning_rate=1e-2, average=0.5), "cpu")
+    trainer = Trainer(
+        tmp_path / "run", replace(SMALL, steps=30, learning_rate=1e-2, average=0.5), "cpu"
+    )
     before = trainer.validate(validation_batch(songs, 8))["mean"]
     trainer.fit([songs], songs, lambda line: None)
     assert trainer.validate(validation_batch(songs, 8))["mean"] > before + 3
@@ -127,7 +131,7 @@ def test_export_and_load(tmp_path: Path):
     for norm in (network.bn1, network.bn2):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
-    network.input_mean.data.normal_()
+    network.input_mean.normal_()
     network.eval()
     export(network, tmp_path / "weights.safetensors")
     loaded = load(tmp_path / "weights.safetensors")
