@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .bands import BINS, HOP, N_FFT
+from .generator import SAMPLE_RATE
 from .mixing import example, spectra
 
 STEMS = 4
@@ -32,6 +33,8 @@ class MixOptions:
     speed: float = 0.3  # pieces played faster or slower, by up to a fourth
     level_db: float = 6.0  # of the whole example
     mono: float = 0.05
+    widened: float = 0.3  # stems (not bass) whose sides are raised
+    band_limited: float = 0.45  # examples cut off at 13 to 19 kHz, as lossy formats do
 
     @property
     def samples(self) -> int:
@@ -115,6 +118,9 @@ class Mixer:
         if rng.random() < options.layered:
             extra = self._songs.piece(rng, needed, stem=3)
             audio[3:] += extra * rng.choice([-1, 1]) * 10 ** (rng.normal(-3, 3) / 20)
+        for stem in (0, 1, 3):
+            if rng.random() < options.widened:
+                _widen(audio[stem], rng)
         if speed != 1:
             audio = _faster(audio, options.samples)
         return spectra(audio)
@@ -148,10 +154,20 @@ class Mixer:
         sides = db[:, None] + np.stack([balance, -balance], axis=1) / 2
         curves = sides[:, :, None] + _tones(rng, options.tone_db)[:, None]
         signs = rng.choice([-1, 1], STEMS) * ~missing * whole
-        return (10 ** (curves / 20) * signs[:, None, None]).astype(np.float32)
+        gains = (10 ** (curves / 20) * signs[:, None, None]).astype(np.float32)
+        if rng.random() < options.band_limited:
+            gains[..., int(rng.uniform(13_000, 19_000) / SAMPLE_RATE * N_FFT) :] *= 1e-4
+        return gains
 
 
 TYPICAL_LEVEL = 5.0  # RMS of STFT magnitudes of a mixture at about -17 dB full scale
+
+
+def _widen(audio: np.ndarray, rng: np.random.Generator) -> None:
+    """Add a late copy with opposite signs to both sides, in place, as doubling and rooms do."""
+    late = int(rng.uniform(0.007, 0.03) * SAMPLE_RATE)
+    copy = audio.mean(axis=0)[:-late] * rng.choice([-1, 1]) * rng.uniform(0.1, 0.6)
+    audio[:, late:] += np.stack([copy, -copy])
 
 
 def _power(piece: np.ndarray) -> np.ndarray:
@@ -160,11 +176,16 @@ def _power(piece: np.ndarray) -> np.ndarray:
     return (some.real**2 + some.imag**2).mean(axis=(1, 2, 3))
 
 
+# Decibels at the knots of `_tones` (bins 4 to 2048, 43 Hz to 22 kHz), vocals first. The first
+# songs were duller than recordings; the generator now brightens them itself.
+TONE_MEANS = np.zeros((STEMS, 6))
+
+
 def _tones(rng: np.random.Generator, spread_db: float) -> np.ndarray:
     """A smooth random equaliser for each stem, decibels (stems, bins)."""
     octaves = np.log2(np.maximum(np.arange(BINS), 1))
     knots = np.linspace(2, 11, 6)
-    curves = rng.normal(0, spread_db, (STEMS, len(knots)))
+    curves = rng.normal(TONE_MEANS, spread_db)
     return np.stack([np.interp(octaves, knots, curve) for curve in curves])
 
 

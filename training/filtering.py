@@ -50,15 +50,30 @@ def expectation_maximisation(mixture: Tensor, sources: Tensor, iterations: int =
         scale = max(1.0, float(x.abs().max()) / 10)
         x, y = (x / scale).to(torch.complex128), (y / scale).to(torch.complex128)
         for _ in range(iterations):
-            power = (y.abs() ** 2).mean(dim=1)  # (targets, bins, frames)
-            outer = torch.einsum("jcft,jdft->jfcd", y, y.conj())
-            spatial = outer / (EPS + power.sum(dim=-1))[..., None, None]
-            covariance = torch.einsum("jft,jfcd->ftcd", power.to(spatial.dtype), spatial)
-            covariance = covariance + EPS**0.5 * torch.eye(2)
-            solved = torch.linalg.solve(covariance, x.permute(1, 2, 0))
-            y = torch.einsum("jft,jfcd,ftd->jcft", power.to(spatial.dtype), spatial, solved)
+            y = _iteration(x, y)
         result[..., part] = (y * scale).to(result.dtype)
     return result
+
+
+def _iteration(x: Tensor, y: Tensor) -> Tensor:
+    """One step: spatial covariances R_j of the sources, then Y_j = v_j R_j C^-1 X, C = sum v_j R_j.
+
+    Hermitian 2 x 2 matrices are written out: R = [[a, b], [conj b, d]].
+    """
+    power = (y.abs() ** 2).mean(dim=1)  # v_j: (targets, bins, frames)
+    total = EPS + power.sum(dim=-1, keepdim=True)
+    a = (y[:, 0].abs() ** 2).sum(dim=-1, keepdim=True) / total
+    d = (y[:, 1].abs() ** 2).sum(dim=-1, keepdim=True) / total
+    b = (y[:, 0] * y[:, 1].conj()).sum(dim=-1, keepdim=True) / total
+    ca = (power * a).sum(dim=0) + EPS**0.5
+    cd = (power * d).sum(dim=0) + EPS**0.5
+    cb = (power * b).sum(dim=0)
+    determinant = ca * cd - cb.abs() ** 2
+    left = (cd * x[0] - cb * x[1]) / determinant
+    right = (ca * x[1] - cb.conj() * x[0]) / determinant
+    return torch.stack(
+        [power * (a * left + b * right), power * (b.conj() * left + d * right)], dim=1
+    )
 
 
 @torch.no_grad()

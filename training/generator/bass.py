@@ -41,9 +41,7 @@ def render_bass(song: Song) -> np.ndarray:
         audio = _synth_bass(song, notes, line, rng)
     else:
         audio = _sampled_bass(song, notes, rng)
-    if rng.random() < 0.25:
-        audio = effects.saturate(audio, np.exp(rng.uniform(-0.5, 2.2)), rng.uniform(0, 0.3))
-        audio = effects.lowpass(audio, rng.uniform(1200, 6000))
+    audio = _amplify(audio, rng)
     if rng.random() < 0.8:
         audio = effects.random_eq(audio, rng, 3.5)
     if rng.random() < 0.6:
@@ -52,11 +50,27 @@ def render_bass(song: Song) -> np.ndarray:
         )
     if rng.random() < 0.12:
         audio = effects.chorus(audio, rng)
-    if rng.random() < 0.15:
+    if rng.random() < 0.3:
         audio = effects.reverb(audio, rng, rng.uniform(0.03, 0.25), rng.uniform(0.2, 1.2), 0.0)
-    audio = effects.width(audio, 0.0 if rng.random() < 0.7 else rng.uniform(0, 0.6))
+    audio = effects.width(audio, 0.0 if rng.random() < 0.5 else rng.uniform(0, 0.8))
     audio = effects.pan(audio, np.clip(rng.normal(0, 0.05), -0.3, 0.3))
     return effects.normalise(audio)
+
+
+def _amplify(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Strings, pickups and amplifiers: recorded basses are far brighter than clean samples."""
+    if rng.random() < 0.6:
+        lift = effects.biquad("highshelf", rng.uniform(300, 1500), rng.uniform(2, 14))
+        audio = effects.equalise(audio, lift)
+    if rng.random() < 0.65:
+        drive = np.exp(rng.uniform(-0.5, 3.0))
+        driven = effects.highpass(audio, rng.uniform(60, 250))
+        driven = effects.saturate(driven, drive, rng.uniform(0, 0.4))
+        driven = effects.lowpass(driven, rng.uniform(1500, 9000))
+        # As bass amplifiers do: the lows stay clean and whole underneath.
+        share = rng.uniform(0.15, 0.9)
+        audio = (1 - share) * effects.normalise(audio) + share * effects.normalise(driven)
+    return audio
 
 
 def _sampled_bass(song: Song, notes: list[Note], rng: np.random.Generator) -> np.ndarray:
@@ -69,7 +83,7 @@ def _sampled_bass(song: Song, notes: list[Note], rng: np.random.Generator) -> np
     }.get(song.style, ["finger", "finger", "pick", "fretless", "slap", "upright", "synth 1"])
     program = PROGRAMS[str(rng.choice(names))]
     audio = render_notes(notes, song.seconds, program, font=int(rng.integers(2)))
-    if rng.random() < 0.4:
+    if rng.random() < 0.2:
         audio = effects.lowpass(audio, rng.uniform(500, 4000))
     return audio
 

@@ -118,9 +118,10 @@ def render_drums(song: Song) -> np.ndarray:
         )
     if rng.random() < 0.25:
         audio = effects.saturate(audio, np.exp(rng.uniform(-1, 1.6)))
-    if rng.random() < 0.5:
-        length = rng.uniform(0.2, 1.6)
-        audio = effects.reverb(audio, rng, 0.7 * rng.beta(1.2, 3), length, rng.uniform(0, 0.02))
+    if rng.random() < 0.8:  # overheads and room: drums are wide even where each drum is not
+        length = rng.uniform(0.15, 1.4)
+        wet = 0.05 + 0.7 * rng.beta(1.2, 3)
+        audio = effects.reverb(audio, rng, wet, length, rng.uniform(0, 0.02))
     if rng.random() < 0.3:
         audio = effects.width(audio, rng.uniform(0, 1.4))
     return effects.normalise(audio)

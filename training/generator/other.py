@@ -122,6 +122,9 @@ def _treat(song: Song, audio: np.ndarray, family: str, role: str, rng) -> np.nda
         )
         audio = audio.astype(np.float32)
     audio = effects.random_eq(audio, rng, 4)
+    if rng.random() < 0.6:
+        lift = effects.biquad("highshelf", rng.uniform(2000, 7000), rng.uniform(0, 10))
+        audio = effects.equalise(audio, lift)
     if rng.random() < 0.3:
         audio = effects.width(audio, rng.uniform(0, 0.7))
     audio = effects.pan(audio, float(np.clip(rng.normal(0, 0.4), -1, 1)))

@@ -265,6 +265,9 @@ def _choir(song: Song, rng: np.random.Generator) -> np.ndarray:
 def _treat(song: Song, x: np.ndarray, singer: Singer, rng: np.random.Generator) -> np.ndarray:
     x = effects.highpass(x, rng.uniform(60, 180))
     x = effects.random_eq(x, rng, 4)
+    # The synthetic speakers are dull above 4 kHz; microphones and engineers make voices bright.
+    air = effects.biquad("highshelf", rng.uniform(2500, 6000), rng.normal(9, 4))
+    x = effects.equalise(x, air)
     x = effects.compress(x, rng.uniform(-8, 2), rng.uniform(2, 8), rng.uniform(0.05, 0.25))
     if rng.random() < 0.15:
         x = effects.saturate(x, np.exp(rng.uniform(-1, 1.5)))

@@ -16,7 +16,7 @@ from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
 from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
-from training.filtering import istft, separate, stft
+from training.filtering import expectation_maximisation, istft, separate, stft
 from training.loss import sdr, squared_errors
 from training.mixing import example, spectra
 from training.multitracks import import_multitracks
@@ -155,3 +155,18 @@ def test_multitracks(tmp_path: Path):
     stems = np.load(next((tmp_path / "pool").glob("*.npy"))) / 32767
     assert stems.shape == (4, 2, 9000)
     assert np.allclose(stems[:, 0, 0], [0.1, 0.1, 0.1, 0.2], atol=1e-3)
+
+
+def test_expectation_maximisation_agrees_with_norbert():
+    norbert = pytest.importorskip("norbert")
+    rng = torch.Generator().manual_seed(0)
+    mixture = torch.randn(2, 9, 12, dtype=torch.complex64, generator=rng)
+    sources = torch.randn(4, 2, 9, 12, dtype=torch.complex64, generator=rng)
+    ours = expectation_maximisation(mixture, sources)
+    theirs, _, _ = norbert.expectation_maximization(
+        sources.permute(3, 2, 1, 0).numpy().astype(np.complex128) / 1.0,
+        mixture.permute(2, 1, 0).numpy().astype(np.complex128),
+        iterations=1,
+        eps=1e-10,
+    )
+    assert np.allclose(ours.permute(3, 2, 1, 0).numpy(), theirs, atol=1e-4)
