@@ -83,6 +83,7 @@ def render_demo() -> np.ndarray:
             for n in notes]  # fmt: skip
     third = _during(song, sing(song, high, singer, rng), "harmony")
     vocals = lead + 0.35 * effects.pan(third, 0.4)
+    vocals = effects.equalise(vocals, effects.biquad("highshelf", 4000.0, 7.0))
     vocals = effects.compress(effects.highpass(vocals, 110.0), -4, 3)
     vocals = effects.reverb(effects.normalise(vocals), rng, 0.16, 1.4, 0.03)
     piano = _during(song, render_part(song, "piano", "chords", rng), "piano")
@@ -105,7 +106,7 @@ def render_demo() -> np.ndarray:
     return (stems * (0.89 / np.abs(stems.sum(axis=0)).max())).astype(np.float32)
 
 
-def write_demo(folder: Path, quality: float = 0.25) -> int:
+def write_demo(folder: Path, quality: float = 0.15) -> int:
     """Write the stems as Ogg Vorbis, and as the mixture the sum of what they decode to.
 
     Returns
@@ -119,7 +120,7 @@ def write_demo(folder: Path, quality: float = 0.25) -> int:
         _write(folder / f"{name}.ogg", stem.T, quality)
         decoded, _ = soundfile.read(folder / f"{name}.ogg", dtype="float32")
         total = decoded if not len(total) else total + decoded
-    _write(folder / "mixture.ogg", total, quality + 0.15)
+    _write(folder / "mixture.ogg", total, min(1.0, quality + 0.35))
     return sum(file.stat().st_size for file in folder.glob("*.ogg"))
 
 

@@ -80,8 +80,8 @@ def random_singer(song: Song, rng: np.random.Generator) -> Singer:
     breathy = not shouted and rng.random() < 0.2
     spoken = (song.style == "hiphop" and rng.random() < 0.5) or rng.random() < 0.04
     return Singer(
-        speaker=int(rng.integers(len(bank().names))),
-        formants=float(np.exp(rng.normal(0, 0.09))),
+        speaker=int(rng.choice(len(bank().names), p=bank().weights)),
+        formants=float(np.exp(rng.normal(0, 0.11))),
         breath=float(rng.uniform(0.2, 0.7) if breathy else rng.beta(1, 8)),
         tilt_db=float(rng.uniform(4, 16) if shouted else rng.normal(-8 if breathy else 2, 5)),
         vibrato=float(

@@ -25,6 +25,11 @@ WORDS = (
     "na", "oh", "yeah", "ah", "wild", "street", "show", "child", "keep", "burn", "hey", "ooh",
 )  # fmt: skip
 
+KANA = (
+    *"あいうえおかきくこさしせそたてとなにねのはひふほまみむもやゆよらりるろわ",
+    *("あい", "ぞら", "はな", "ゆめ", "よる", "かぜ"),
+)
+
 # Language and speaker variant of espeak-ng.
 ESPEAK = (
     "en-us+m1", "en-us+m3", "en-us+m7", "en-us+f1", "en-us+f2", "en-us+f4", "en-gb+m2",
@@ -33,6 +38,7 @@ ESPEAK = (
     "de+m1", "de+f1", "pt-br+m8", "pt-br+f2", "sv+f3", "pl+m2", "el+f5", "en-us+klatt3",
     "en-us+Annie", "en-gb+Belinda", "en-us+Ed",
 )  # fmt: skip
+HUMAN = ("flite", "openjtalk")  # made from recordings of a person
 FLITE = ("slt", "rms", "awb", "kal16")
 
 VOWELS = {  # first three formants of an adult male voice, hertz
@@ -63,6 +69,10 @@ class VoiceBank:
         self._rows = index["rows"]  # speaker, first frame, last frame, vowel from, vowel to
         self.names = [str(name) for name in index["names"]]
         self.pitch = index["pitch"]  # median hertz of each speaker
+        human = np.array([name.startswith(HUMAN) for name in self.names])
+        # Voices of people are few but what matters: as many songs as all the machines together.
+        self.weights = np.where(human, 0.6 / max(1, human.sum()), 0.4 / max(1, (~human).sum()))
+        self.weights = self.weights / self.weights.sum()
 
     def syllables(self, speaker: int) -> np.ndarray:
         return np.flatnonzero(self._rows[:, 0] == speaker)
@@ -113,6 +123,21 @@ def _speakers():
             "flite", "-voice", v, "-t", word, "-o", file])  # fmt: skip
     for number in range(16):
         yield _formant_speaker(number)
+    yield _openjtalk()
+
+
+def _openjtalk() -> tuple[str, list[Syllable], float]:
+    """The voice Mei of pyopenjtalk, recorded at 48 kHz; no syllables where it is not installed."""
+    try:
+        import pyopenjtalk
+    except ImportError:
+        return "openjtalk mei", [], 0.0
+    analysed = []
+    for word in KANA:
+        audio, rate = pyopenjtalk.tts(word)
+        analysed.append(_analyse(np.asarray(audio, float) / 32768, rate))
+    found = [item for item in analysed if item is not None]
+    return "openjtalk mei", [s for s, _ in found], float(np.median([p for _, p in found]))
 
 
 def _spoken(name: str, command) -> tuple[str, list[Syllable], float]:
