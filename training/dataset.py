@@ -24,7 +24,7 @@ class MixOptions:
     frames: int = 128
     batch: int = 16
     same_song: float = 0.4  # examples whose stems are of one song
-    reuse: int = 2  # examples made of each piece read, with other partners and gains
+    reuse: int = 3  # examples made of each piece read, with other partners and gains
     gain_db: float = 3.5
     balance_db: float = 1.5
     tone_db: float = 3.0
@@ -176,16 +176,11 @@ def _power(piece: np.ndarray) -> np.ndarray:
     return (some.real**2 + some.imag**2).mean(axis=(1, 2, 3))
 
 
-# Decibels at the knots of `_tones` (bins 4 to 2048, 43 Hz to 22 kHz), vocals first. The first
-# songs were duller than recordings; the generator now brightens them itself.
-TONE_MEANS = np.zeros((STEMS, 6))
-
-
 def _tones(rng: np.random.Generator, spread_db: float) -> np.ndarray:
     """A smooth random equaliser for each stem, decibels (stems, bins)."""
     octaves = np.log2(np.maximum(np.arange(BINS), 1))
     knots = np.linspace(2, 11, 6)
-    curves = rng.normal(TONE_MEANS, spread_db)
+    curves = rng.normal(0, spread_db, (STEMS, len(knots)))
     return np.stack([np.interp(octaves, knots, curve) for curve in curves])
 
 

@@ -24,10 +24,10 @@ class TrainOptions:
 
     hidden: int = 384
     steps: int = 10_000
-    learning_rate: float = 1e-3
+    learning_rate: float = 7e-4
     warmup: int = 200
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
-    average: float = 0.998  # of the exponential moving average of the weights
+    average: float = 0.99  # of the exponential moving average of the weights
     validate_every: int = 250
     save_minutes: float = 3.0
     workers: int = 1
