@@ -17,6 +17,9 @@ from .generator import SAMPLE_RATE, TARGETS
 from .network import FLOOR, JointOpenUnmix
 
 ARCHITECTURE = "openunmix-joint"
+SHARPNESS = 0.7
+"""Factor on the logits of weights to ship. EM sharpens masks itself: on validation songs softer
+ones gain 0.2 dB with one iteration, and lose as much without."""
 
 
 def folded(network: JointOpenUnmix) -> dict[str, Tensor]:
@@ -65,10 +68,13 @@ def header() -> dict[str, str]:
     }
 
 
-def export(network: JointOpenUnmix, path: Path, extra: dict[str, str] | None = None) -> str:
+def export(network: JointOpenUnmix, path: Path, sharpness: float = 1.0) -> str:
     """Write a safetensors file; returns its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(folded(network), path, metadata=header() | (extra or {}))
+    tensors = folded(network)
+    for name in ("fc3.weight", "fc3.bias"):
+        tensors[name] = (tensors[name].float() * sharpness).to(tensors[name].dtype)
+    save_file(tensors, path, metadata=header())
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
