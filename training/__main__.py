@@ -1,0 +1,170 @@
+"""`python -m training`: render songs, train on them, measure and export."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# One thread a process: rendering and loading run in processes of their own.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+SONG_SECONDS = 15.0
+VALIDATION_SONGS, TEST_SONGS = 24, 50
+
+Folder = Annotated[Path, typer.Option(help="Where the songs and runs are.")]
+WORK = Path("training-work")
+
+
+@app.command()
+def render(
+    hours: Annotated[float, typer.Option(help="Hours of songs to train on.")] = 2.0,
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+    out: Folder = WORK,
+    first: Annotated[int, typer.Option(help="Number of the first song.")] = 0,
+) -> None:
+    """Render songs to train on, and the held-out ones for validation and test."""
+    from .generator.render import HELD_OUT_FROM, render_pool
+
+    count = round(hours * 3600 / SONG_SECONDS)
+    parts = {
+        "validation": range(HELD_OUT_FROM, HELD_OUT_FROM + VALIDATION_SONGS),
+        "test": range(HELD_OUT_FROM + 100, HELD_OUT_FROM + 100 + TEST_SONGS),
+        "pool": range(first, first + count),
+    }
+    for name, seeds in parts.items():
+        with typer.progressbar(length=len(seeds), label=name) as bar:
+            render_pool(out / name, seeds, SONG_SECONDS, jobs, lambda _, bar=bar: bar.update(1))
+
+
+@app.command()
+def listen(
+    songs: Annotated[int, typer.Option(help="How many.")] = 4,
+    first: Annotated[int, typer.Option(help="Number of the first.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the WAV files.")] = Path("songs"),
+) -> None:
+    """Write a few songs and their stems as audio, to listen to."""
+    from .generator.render import write_audio
+
+    for seed in range(first, first + songs):
+        write_audio(out, seed, SONG_SECONDS)
+        typer.echo(out / f"song-{seed:07d}")
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder for the Ogg files.")]) -> None:
+    """Compose and render the demo song and its true stems."""
+    from .generator.demo import write_demo
+
+    typer.echo(f"{write_demo(out) / 1e6:.2f} MB in {out}")
+
+
+@app.command()
+def train(  # noqa: PLR0917
+    preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
+    out: Folder = WORK,
+    run: Annotated[str, typer.Option(help="Name of the run; an existing one goes on.")] = "run",
+    steps: Annotated[
+        int | None, typer.Option(help="Steps in all, in place of the preset's.")
+    ] = None,
+    multitracks: Annotated[
+        Path | None,
+        typer.Option(help="Train on these songs: one folder each, vocals.wav and so on."),
+    ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Start from these weights (.safetensors).")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, mps; else the best there is.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that mix.")] = None,
+) -> None:
+    """Train, or go on training, and write a model folder at the end."""
+    import torch
+
+    from .export import export_folder, load
+    from .multitracks import import_multitracks
+    from .train import PRESETS, Trainer
+
+    options = PRESETS[preset]
+    pool, validation = out / "pool", out / "validation"
+    if multitracks:
+        pool, validation = out / "multitracks", out / "multitracks-validation"
+        typer.echo(f"{import_multitracks(multitracks, pool, validation)} songs")
+    if steps:
+        options = replace(options, steps=steps)
+    if workers is not None:
+        options = replace(options, workers=workers)
+    start = load(init) if init else None
+    if start:
+        options = replace(options, hidden=start.hidden, learning_rate=3e-4, freeze_statistics=True)
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
+    trainer = Trainer(out / run, options, device, start)
+    trainer.resume()
+    trainer.fit([pool], validation, typer.echo)
+    export_folder(load(out / run / "best.pt"), out / run / "model")
+    typer.echo(f"unmix separate SONG --model {out / run / 'model'}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    path: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
+) -> None:
+    """Write a run's best weights, folded and in float16."""
+    from .export import SHARPNESS, load
+    from .export import export as write
+
+    digest = write(load(run / "best.pt"), path, SHARPNESS)
+    typer.echo(f"{path} {path.stat().st_size} bytes sha256 {digest}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .safetensors file or a run's .pt.")],
+    out: Folder = WORK,
+    baselines: Annotated[bool, typer.Option(help="Measure the simple methods too.")] = True,
+    songs: Annotated[int, typer.Option(help="How many held-out songs.")] = TEST_SONGS,
+) -> None:
+    """Tables of SDR on held-out generated songs and on the real excerpt."""
+    from . import evaluate as measure
+    from .export import load
+
+    network = load(model)
+    methods = (measure.all_methods if baselines else measure.model_methods)(network, model.stem)
+    generated = measure.evaluate(measure.generated_songs(out / "test", songs), methods)
+    typer.echo(f"{songs} held-out generated songs\n\n{measure.table(generated)}\n")
+    real = measure.evaluate([measure.real_excerpt()], methods)
+    typer.echo(f"real excerpt, 6 s\n\n{measure.table(real)}")
+
+
+@app.command()
+def plot(run: Path, path: Path) -> None:
+    """Draw the curves of a run."""
+    from .plot import plot as draw
+
+    draw(run, path)
+
+
+@app.command("all")
+def everything(
+    preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
+    out: Folder = WORK,
+    jobs: Annotated[int, typer.Option(help="Processes that render.")] = 2,
+) -> None:
+    """From nothing to weights: render, train, export, evaluate."""
+    render({"minutes": 0.5, "hours": 8.0, "gpu": 20.0}[preset], jobs, out, 0)
+    train(preset, out, "run", None, None, None, None, None)
+    export(out / "run", out / "umx-synth.safetensors")
+    evaluate(out / "umx-synth.safetensors", out, True, TEST_SONGS)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

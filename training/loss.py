@@ -1,0 +1,50 @@
+"""The training loss: how far each target is from its best, in log error, as SDR measures it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FLOOR = 0.03
+"""Errors below this part of the mixture's energy (-15 dB) no longer matter."""
+
+
+def squared_errors(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:
+    """Sum of |S_j - m_j X|^2 over all bins of each example.
+
+    Parameters
+    ----------
+    logits : Tensor, shape (frames, batch, targets, channels, bands)
+    batch : dict
+        `cross` and `energy` of `mixing.example`, stacked.
+    sharpness : float
+        1 for the network's own masks; 2 for masks v^2 / sum v^2, close to one iteration of EM.
+
+    Returns
+    -------
+    Tensor, shape (batch, targets)
+    """
+    cross = batch["cross"]
+    power = cross.sum(dim=2, keepdim=True)
+    masks = torch.softmax(sharpness * logits, dim=2)
+    excess = (masks * (masks * power - 2 * cross)).sum(dim=(0, 3, 4))
+    return (excess + batch["energy"]).clamp_min(0)
+
+
+def separation_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """Mean over targets, examples and both kinds of masks of ln(error / mixture + floor)."""
+    logits = logits.float()
+    mixture = batch["cross"].sum(dim=(0, 2, 3, 4))[:, None] + 1e-6
+    losses = [
+        torch.log(squared_errors(logits, batch, sharpness) / mixture + FLOOR).mean()
+        for sharpness in (1.0, 2.0)
+    ]
+    return sum(losses) / len(losses)
+
+
+def sdr(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:
+    """Decibels, shape (batch, targets); not-a-number where a target is silent."""
+    energy = batch["energy"]
+    present = energy > 1e-4 * energy.sum(dim=1, keepdim=True)
+    ratio = energy / (squared_errors(logits.float(), batch, sharpness) + 1e-9)
+    return torch.where(present, 10 * torch.log10(ratio + 1e-9), torch.nan)

@@ -1,0 +1,172 @@
+# ruff: noqa: E402
+"""Small checks of the training programme; they need no soundfont and no voice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("numba")
+
+from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
+from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
+from training.evaluate import global_sdr
+from training.export import export, load
+from training.filtering import expectation_maximisation, istft, separate, stft
+from training.loss import sdr, squared_errors
+from training.mixing import example, spectra
+from training.multitracks import import_multitracks
+from training.network import JointOpenUnmix, features_of, masks_of
+from training.train import Trainer, TrainOptions
+
+SMALL = TrainOptions(hidden=16, steps=4, warmup=2, validate_every=2, workers=0,
+                     mix=MixOptions(frames=8, batch=2))  # fmt: skip
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    """Three songs of noise in different bands."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    for number in range(3):
+        noise = rng.standard_normal((4, 2, 44_100))
+        spectrum = np.fft.rfft(noise)
+        for stem in range(4):
+            spectrum[stem, :, : stem * 2000] = 0
+            spectrum[stem, :, (stem + 1) * 2000 :] = 0
+        stems = np.fft.irfft(spectrum) * 3000 / 0.3
+        np.save(folder / f"song-{number}.npy", np.clip(stems, -32767, 32767).astype(np.int16))
+    return folder
+
+
+def test_bands_cover_every_bin_once():
+    assert EDGES[0] == 0
+    assert EDGES[-1] == BINS
+    assert len(BAND_OF_BIN) == BINS
+    assert BANDS == 576
+
+
+def test_band_errors_are_exact():
+    """The loss computed in bands is the error of the masked spectra in full."""
+    rng = np.random.default_rng(1)
+    parts = spectra(rng.standard_normal((4, 2, 4096 + 3 * 1024)).astype(np.float32))
+    gains = rng.uniform(0.5, 2, (4, 2, BINS)).astype(np.float32)
+    order = np.array([0, 1, 0, 1])
+    features, cross, energy = example(list(parts), order, gains)
+    sources = np.stack([p[::-1] if o else p for p, o in zip(parts, order, strict=True)])
+    sources = torch.from_numpy(sources * gains[:, :, None])
+    logits = torch.randn(4, 1, 4, 2, BANDS)
+    batch = {"cross": torch.from_numpy(cross)[:, None], "energy": torch.from_numpy(energy)[None]}
+    mixture = sources.sum(dim=0)
+    masks = masks_of(logits)[0].transpose(-1, -2)
+    expected = ((sources - masks * mixture).abs() ** 2).sum(dim=(1, 2, 3))
+    assert torch.allclose(squared_errors(logits, batch, 1.0)[0], expected, rtol=1e-3)
+    ours = features_of(mixture.transpose(-1, -2)[None])[:, 0]
+    assert torch.allclose(ours, torch.from_numpy(features), atol=1e-3)
+
+
+def test_stft_and_back():
+    audio = torch.randn(2, 30_000)
+    assert torch.allclose(istft(stft(audio), 30_000), audio, atol=1e-5)
+
+
+def test_separate_sums_to_the_mixture():
+    """Masks are a softmax over the targets, so the stems add up."""
+    network = JointOpenUnmix(16).eval()
+    mixture = 0.1 * torch.randn(2, 20_000)
+    stems = separate(network, mixture, iterations=0)
+    assert torch.allclose(stems.sum(dim=0), mixture, atol=1e-5)
+    wiener = separate(network, mixture, iterations=1)
+    assert torch.allclose(wiener.sum(dim=0), mixture, atol=1e-3)
+
+
+def test_sdr_of_known_errors():
+    stems = torch.randn(4, 2, 1000)
+    values = global_sdr(stems, 0.9 * stems)
+    assert np.allclose(values, 20, atol=1e-3)
+
+
+def test_batches_depend_on_seed_and_step_alone(songs: Path):
+    options = MixOptions(frames=8, batch=2)
+    one = Mixer(SongFolder([songs]), options, seed=5)
+    for step in range(3):
+        last = one.batch(step)
+    again = Mixer(SongFolder([songs]), options, seed=5).batch(2)
+    assert all(torch.equal(last[k], again[k]) for k in last)
+
+
+def test_resuming_equals_not_stopping(songs: Path, tmp_path: Path):
+    whole = Trainer(tmp_path / "whole", SMALL, "cpu")
+    whole.fit([songs], songs, lambda line: None)
+    half = Trainer(tmp_path / "half", SMALL, "cpu")
+    batches = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed)
+    other = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed + 1)
+    half.measure_inputs([other.batch(step) for step in range(8)])
+    for step in range(2):
+        half.train_step(batches.batch(step))
+    half.save()
+    resumed = Trainer(tmp_path / "half", SMALL, "cpu")
+    assert resumed.resume()
+    resumed.fit([songs], songs, lambda line: None)
+    for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_training_learns(songs: Path, tmp_path: Path):
+    trainer = Trainer(
+        tmp_path / "run", replace(SMALL, steps=30, learning_rate=1e-2, average=0.5), "cpu"
+    )
+    before = trainer.validate(validation_batch(songs, 8))["mean"]
+    trainer.fit([songs], songs, lambda line: None)
+    assert trainer.validate(validation_batch(songs, 8))["mean"] > before + 3
+
+
+def test_export_and_load(tmp_path: Path):
+    network = JointOpenUnmix(16)
+    for norm in (network.bn1, network.bn2):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+    network.input_mean.normal_()
+    network.eval()
+    export(network, tmp_path / "weights.safetensors")
+    loaded = load(tmp_path / "weights.safetensors")
+    features = torch.randn(5, 1, 4 * BANDS)
+    with torch.no_grad():
+        assert torch.allclose(network(features), loaded(features), atol=5e-3)
+
+
+def test_silent_targets_have_no_sdr():
+    batch = {"cross": torch.ones(1, 1, 4, 2, BANDS), "energy": torch.tensor([[1.0, 1, 1, 0]])}
+    assert torch.isnan(sdr(torch.zeros(1, 1, 4, 2, BANDS), batch, 1.0)[0, 3])
+
+
+def test_multitracks(tmp_path: Path):
+    soundfile = pytest.importorskip("soundfile")
+    for song in ("a", "b"):
+        (tmp_path / "songs" / song).mkdir(parents=True)
+        for name in ("vocals", "drums", "bass", "guitar", "keys"):
+            soundfile.write(tmp_path / "songs" / song / f"{name}.wav", np.full(9000, 0.1), 44_100)
+    assert import_multitracks(tmp_path / "songs", tmp_path / "pool", tmp_path / "held") == 2
+    stems = np.load(next((tmp_path / "pool").glob("*.npy"))) / 32767
+    assert stems.shape == (4, 2, 9000)
+    assert np.allclose(stems[:, 0, 0], [0.1, 0.1, 0.1, 0.2], atol=1e-3)
+
+
+def test_expectation_maximisation_agrees_with_norbert():
+    norbert = pytest.importorskip("norbert")
+    rng = torch.Generator().manual_seed(0)
+    mixture = torch.randn(2, 9, 12, dtype=torch.complex64, generator=rng)
+    sources = torch.randn(4, 2, 9, 12, dtype=torch.complex64, generator=rng)
+    ours = expectation_maximisation(mixture, sources)
+    theirs, _, _ = norbert.expectation_maximization(
+        sources.permute(3, 2, 1, 0).numpy().astype(np.complex128) / 1.0,
+        mixture.permute(2, 1, 0).numpy().astype(np.complex128),
+        iterations=1,
+        eps=1e-10,
+    )
+    assert np.allclose(ours.permute(3, 2, 1, 0).numpy(), theirs, atol=1e-4)

@@ -1,0 +1,184 @@
+"""The training programme: any device, resumable at any time, keeps the best by validation."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .dataset import Mixer, MixOptions, SongFolder, training_batches, validation_batch
+from .generator import TARGETS
+from .loss import sdr, separation_loss
+from .network import JointOpenUnmix
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Everything that decides a run; a preset is a set of these."""
+
+    hidden: int = 384
+    steps: int = 10_000
+    learning_rate: float = 7e-4
+    warmup: int = 200
+    decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
+    average: float = 0.99  # of the exponential moving average of the weights
+    validate_every: int = 250
+    save_minutes: float = 3.0
+    workers: int = 1
+    seed: int = 0
+    freeze_statistics: bool = False
+    mix: MixOptions = field(default_factory=MixOptions)
+
+
+PRESETS = {
+    "minutes": TrainOptions(hidden=256, steps=1_500, mix=MixOptions(batch=12)),
+    "hours": TrainOptions(hidden=384, steps=20_000),
+    "gpu": TrainOptions(hidden=448, steps=30_000, workers=14, mix=MixOptions(batch=48)),
+}
+
+
+class Trainer:
+    """A run in a folder: `checkpoint.pt`, `best.pt` and `log.csv`."""
+
+    def __init__(
+        self,
+        run: Path,
+        options: TrainOptions,
+        device: str | None = None,
+        start: JointOpenUnmix | None = None,
+    ) -> None:
+        self.run = run
+        self.options = options
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.manual_seed(options.seed)
+        torch.set_flush_denormal(True)
+        self.network = (start or JointOpenUnmix(options.hidden)).to(self.device)
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimiser = torch.optim.AdamW(
+            [p for p in self.network.parameters() if p.requires_grad],
+            lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4,
+        )  # fmt: skip
+        self.step = 0
+        self.seconds = 0.0
+        self.best = -1e9
+        run.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> bool:
+        """Continue from the run's checkpoint, if it has one."""
+        path = self.run / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        return True
+
+    def save(self, name: str = "checkpoint.pt") -> None:
+        """Write everything that a later run needs, atomically."""
+        temporary = self.run / f"{name}.part"
+        torch.save({
+            "network": self.network.state_dict(), "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "step": self.step,
+            "components": self.network.components, "seconds": self.seconds, "best": self.best,
+            "options": asdict(self.options),
+        }, temporary)  # fmt: skip
+        temporary.replace(self.run / name)
+
+    def measure_inputs(self, batches: list[dict[str, Tensor]]) -> None:
+        """Set the input statistics, once, from some batches of mixtures."""
+        features = torch.cat([b["features"].flatten(0, 1) for b in batches])
+        for network in (self.network, self.average):
+            network.measure_inputs(features)
+
+    def learning_rate(self) -> float:
+        """Warm up, hold, and fall linearly to zero at the end."""
+        options = self.options
+        left = (options.steps - self.step) / max(1, options.decay * options.steps)
+        return options.learning_rate * min(1.0, (self.step + 1) / options.warmup, max(left, 0.0))
+
+    def train_step(self, batch: dict[str, Tensor]) -> float:
+        """One step of the optimiser; returns the loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        self.network.train()
+        if self.options.freeze_statistics:
+            self.network.bn1.eval()
+            self.network.bn2.eval()
+        batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
+        with torch.autocast(self.device.type, torch.bfloat16):
+            logits = self.network(batch["features"])
+        loss = separation_loss(logits, batch)
+        self.optimiser.zero_grad(set_to_none=False)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        weight = 1 - min(self.options.average, self.step / (self.step + 20))
+        ours, theirs = self.average.state_dict(), self.network.state_dict()
+        floats = [k for k, v in ours.items() if v.is_floating_point()]
+        torch._foreach_lerp_([ours[k] for k in floats], [theirs[k] for k in floats], weight)
+
+    @torch.no_grad()
+    def validate(self, batch: dict[str, Tensor]) -> dict[str, float]:
+        """Mean SDR of each target on the held-out songs, for both kinds of masks."""
+        batch = {k: v.to(self.device) for k, v in batch.items()}
+        logits = self.average(batch["features"])
+        scores = {}
+        for name, sharpness in (("", 1.0), ("_ratio", 2.0)):
+            values = sdr(logits, batch, sharpness).nanmean(dim=0)
+            scores |= {f"{t}{name}": float(v) for t, v in zip(TARGETS, values, strict=True)}
+            scores[f"mean{name}"] = float(values.mean())
+        return scores
+
+    def fit(self, pool: list[Path], held_out: Path, report: Callable[[str], None] = print) -> None:
+        """Train until the run's number of steps."""
+        options = self.options
+        validation = validation_batch(held_out)
+        steps = range(self.step, options.steps)
+        losses: list[float] = []
+        started = saved = time.monotonic()
+        for batch in training_batches(pool, options.mix, options.seed, steps, options.workers):
+            if self.step == 0 and self.network.components:
+                mixer = Mixer(SongFolder(pool), options.mix, options.seed + 1)
+                self.measure_inputs([mixer.batch(step) for step in range(8)])
+            losses.append(self.train_step(batch))
+            now = time.monotonic()
+            self.seconds += now - started
+            started = now
+            if self.step % options.validate_every == 0 or self.step == options.steps:
+                scores = self.validate(validation)
+                row = {"step": self.step, "seconds": round(self.seconds),
+                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses),
+                       **scores}  # fmt: skip
+                losses = []
+                self._log(row)
+                report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+                if scores["mean_ratio"] > self.best:
+                    self.best = scores["mean_ratio"]
+                    self.save("best.pt")
+            if now - saved > options.save_minutes * 60:
+                self.save()
+                saved = now
+        self.save()
+
+    def _log(self, row: dict[str, float]) -> None:
+        path = self.run / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
