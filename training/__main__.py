@@ -67,7 +67,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the Ogg files.")]) -
 
 
 @app.command()
-def train(  # noqa: PLR0917
+def train(
     preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
     out: Folder = WORK,
     run: Annotated[str, typer.Option(help="Name of the run; an existing one goes on.")] = "run",

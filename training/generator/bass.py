@@ -133,7 +133,7 @@ def _interval(interval: int | str, chord, rng: np.random.Generator) -> int:
     return int(interval)
 
 
-def _walk(song: Song, root: int, low: int, notes: list[Note], position: int, rng) -> int:  # noqa: PLR0917
+def _walk(song: Song, root: int, low: int, notes: list[Note], position: int, rng) -> int:
     if position == 0 or not notes:
         return low + (root - low) % 12
     pitch = notes[-1].pitch + int(rng.choice([-2, -1, 1, 2, 3, -3]))

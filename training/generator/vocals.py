@@ -167,7 +167,7 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     return effects.normalise(np.stack([mono, mono]))
 
 
-def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -> None:  # noqa: PLR0917
+def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -> None:
     """Write one syllable's frames into the take, its vowel on the beat and as long as the note."""
     total = len(voiced)
     start, end = syllable.vowel
