@@ -10,7 +10,6 @@ import typer
 
 from ..config import SeparationConfig
 from ..display import display
-from .options import option
 from .ui import Screen
 
 if TYPE_CHECKING:
@@ -26,16 +25,15 @@ def demo(
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model with the usual four targets.")
     ] = BUILT_IN,
-    niter: Annotated[int | None, option("niter", "--niter", panel="Options")] = None,
+    niter: Annotated[int, typer.Option("--niter", help="EM iterations.", min=0)] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace stems that exist.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Separate the song in the box with the model in the box, and tell how well that went."""
-    given = {} if niter is None else {"niter": niter}
     config = SeparationConfig.parse(
-        model=model, outdir=outdir, filename="{target}.{ext}", overwrite=overwrite, **given
+        model=model, outdir=outdir, filename="{target}.{ext}", overwrite=overwrite, niter=niter
     )
     from ..audio.reading import open_excerpt
     from ..demo import MIXTURE, demonstrate
