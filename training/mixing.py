@@ -25,9 +25,7 @@ def spectra(stems: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(fastmath=True, cache=True)
-def mix_bands(
-    parts, order, gains, edges, cross, middle, side
-):
+def mix_bands(parts, order, gains, edges, cross, middle, side):
     """Mix spectra and reduce to bands.
 
     Parameters
