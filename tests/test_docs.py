@@ -85,7 +85,7 @@ def test_every_command_of_a_page_runs(page, workplace):
     if page == "evaluation.md":
         for needed in ("museval", "scipy", "matplotlib"):
             if find_spec(needed) is None:
-                pytest.skip(f"needs {needed}: pip install 'unmixcli[evaluate]'")
+                pytest.skip(f"needs {needed}: pip install '.[evaluate]'")
         made = CliRunner().invoke(app, ["separate", "song.flac", "--outdir", "stems"])
         assert made.exit_code == 0, made.stderr
     for command in console((DOCS / page).read_text("utf-8")):
@@ -132,8 +132,8 @@ def test_troubleshooting_quotes_messages_that_there_are(quoted):
 
 
 def test_the_site_builds(tmp_path):
-    pytest.importorskip("mkdocs", reason="needs pip install 'unmixcli[docs]'")
-    pytest.importorskip("mkdocstrings", reason="needs pip install 'unmixcli[docs]'")
+    pytest.importorskip("mkdocs", reason="needs pip install '.[docs]'")
+    pytest.importorskip("mkdocstrings", reason="needs pip install '.[docs]'")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(

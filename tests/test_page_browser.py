@@ -18,7 +18,7 @@ from unmixcli.config import SeparationConfig
 from unmixcli.page import About, sound, write_page
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="needs playwright: pip install 'unmixcli[browser]'"
+    "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
 )
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -28,9 +28,12 @@ def resolve_device(name: str) -> str:
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
     if name == "auto":
-        return "cuda" if cards else "mps" if mps else "cpu"
+        name = "cuda" if cards else "mps" if mps else "cpu"
     if name.startswith("cuda"):
         wanted = int(name.partition(":")[2] or 0)
+        # NVIDIA's default rounds the factors of convolutions and recurrent layers to
+        # ten bits; the stems are to be those of the processor.
+        torch.backends.cudnn.allow_tf32 = False
         if wanted >= cards:
             there = f"only {cards}" if cards else "none"
             raise UsageError(

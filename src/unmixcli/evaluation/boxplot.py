@@ -37,7 +37,7 @@ def check_plot(path: Path) -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise UnmixError(
-            "a picture needs matplotlib: run `pip install 'unmixcli[evaluate]'`"
+            "a picture needs matplotlib: run `pip install matplotlib`"
         ) from None
 
 
