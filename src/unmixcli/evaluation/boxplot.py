@@ -36,9 +36,7 @@ def check_plot(path: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise UnmixError(
-            "a picture needs matplotlib: run `pip install matplotlib`"
-        ) from None
+        raise UnmixError("a picture needs matplotlib: run `pip install matplotlib`") from None
 
 
 def draw_boxplot(result: EvaluationResult, path: Path) -> None:

@@ -94,8 +94,7 @@ def _museval() -> Any:
     places = spec.submodule_search_locations if spec else None
     if not places or importlib.util.find_spec("scipy") is None:
         raise UnmixError(
-            "BSS Eval needs museval: run `pip install 'museval<0.5'`, or choose "
-            "--si-sdr-only"
+            "BSS Eval needs museval: run `pip install 'museval<0.5'`, or choose --si-sdr-only"
         )
     file = Path(places[0]) / "metrics.py"
     loaded = importlib.util.spec_from_file_location("unmixcli.evaluation._museval", file)
