@@ -195,18 +195,22 @@ def test_seeking_keeps_the_stems_together_and_where_they_should_be(page, to):
     page.click("#play")
     wait(page, "unmix.now() > 0.05")
     capture(page, 0)  # making the recorder moves Chromium's rendering to another thread
-    seek(page, to)
-    heard, shown = capture(page, 1.2)  # the last two of these cross from piece to piece
-    assert np.abs(heard).max(axis=-1).min() > 0.1
-    # The four stems are the same sound: at the same time they are the same numbers.
-    assert np.abs(heard - heard[0]).max() == 0
-    began = locate(heard[0], shown)
-    assert abs(began - shown) < 0.02  # exact, but where a busy machine starts it late
     truth = melody(SECONDS * sound.RATE, sound.RATE)
-    first = round(began * sound.RATE)
-    error = heard[0] - truth[first : first + heard.shape[-1]]
-    # No seam: nowhere is it further from the original than an encoder makes it.
-    assert np.abs(error).max() < 0.1 * np.abs(truth).max()
+    errors = []
+    # A busy machine drops samples now and then; a seam would be heard every time.
+    while not errors or (errors[-1] >= 0.1 and len(errors) < 4):
+        seek(page, to)
+        heard, shown = capture(page, 1.2)  # the last two of these cross from piece to piece
+        assert np.abs(heard).max(axis=-1).min() > 0.1
+        # The four stems are the same sound: at the same time they are the same numbers.
+        assert np.abs(heard - heard[0]).max() == 0
+        began = locate(heard[0], shown)
+        assert abs(began - shown) < 0.02  # exact, but where a busy machine starts it late
+        first = round(began * sound.RATE)
+        error = heard[0] - truth[first : first + heard.shape[-1]]
+        # No seam: nowhere is it further from the original than an encoder makes it.
+        errors.append(np.abs(error).max() / np.abs(truth).max())
+    assert errors[-1] < 0.1, errors
 
 
 def test_solo_silences_the_others(page):
