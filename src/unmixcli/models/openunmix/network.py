@@ -114,7 +114,7 @@ class Folded:
 
 def fold(checkpoint: Checkpoint, device: torch.device) -> Folded:
     """Fold a checkpoint's means, scales and batch norms into its linear layers."""
-    state = {key: value.double() for key, value in checkpoint.state.items()}
+    state = {k: v.double() for k, v in checkpoint.state.items() if not k.startswith("lstm.")}
     channels = checkpoint.channels
     scale1, shift1 = _batch_norm(state, "bn1")
     # (x + mean) * scale for every channel, then the first layer, then its norm.

@@ -19,7 +19,7 @@ from ..workers import Workers
 from .network import Trunk
 from .sequence import Sequence, SequenceStore
 
-BLOCK_FRAMES = 1024
+BLOCK_FRAMES = 2048
 """Frames that an LSTM is given at a time: enough that starting it costs nothing."""
 
 _POLL_SECONDS = 0.1
