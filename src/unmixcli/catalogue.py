@@ -7,6 +7,7 @@ docs/models.md describes. Reading one imports nothing and fetches nothing.
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 import importlib.util
 import ipaddress
@@ -290,12 +291,18 @@ def _mirrors(value: Any) -> list[str]:
 
 def shipped_cards(plugin: str) -> tuple[ModelCard, ...]:
     """Return the cards of one of this package's plugins, from the catalogue that it ships."""
-    return tuple(card for card in read_catalogue(_shipped_file()) if card.plugin == plugin)
+    return tuple(card for card in _shipped() if card.plugin == plugin)
 
 
 def shipped_names() -> tuple[str, ...]:
     """Return the names in the catalogue that this package ships, in its order."""
-    return tuple(card.name for card in read_catalogue(_shipped_file()))
+    return tuple(card.name for card in _shipped())
+
+
+@functools.cache
+def _shipped() -> tuple[ModelCard, ...]:
+    # Every shipped plugin asks for it, and so does the registry: it is read once.
+    return read_catalogue(_shipped_file())
 
 
 def _shipped_file() -> Path:

@@ -227,14 +227,11 @@ class Filter:
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]
             gains = gains_of(k)
-            magnitude = None
-            if config.softmask or gains.shape[1] < part.shape[0]:
+            if gains.shape[1] < part.shape[0]:
                 magnitude = magnitude_of(part)
-            if magnitude is not None and gains.shape[1] < part.shape[0]:
                 gains = gains_of_magnitudes(gains * magnitude.mean(0), magnitude)
             if config.softmask:
-                assert magnitude is not None
-                gains = ratio_mask(gains, magnitude, config.alpha, self._residual)
+                gains = ratio_mask(gains, magnitude_of(part), config.alpha, self._residual)
             elif self._residual:
                 gains = torch.cat([gains, residual_gain(gains)])
             yield k, part, gains

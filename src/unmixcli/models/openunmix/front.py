@@ -60,6 +60,12 @@ class MagnitudeFront:
         return rows.tanh_()
 
 
+def band_of_bin(edges: torch.Tensor) -> torch.Tensor:
+    """Return which band each bin is in, from the first bins of the bands and the number of bins."""
+    widths = edges.diff()
+    return torch.repeat_interleave(torch.arange(len(widths)), widths)
+
+
 class LogBandFront:
     """The joint network's input layer: of the logarithm of power in bands.
 
@@ -80,7 +86,7 @@ class LogBandFront:
         self._layer = layer
         self._floor = floor
         widths = edges.diff()
-        bands = torch.repeat_interleave(torch.arange(len(widths)), widths)
+        bands = band_of_bin(edges)
         mean = torch.zeros(int(edges[-1]), len(widths))
         mean[torch.arange(len(bands)), bands] = 1 / widths[bands].float()
         # Most bands at the bottom are single bins: those are copied, the rest averaged.

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 
+from .front import band_of_bin
 from .network import Affine, Folded
 
 Ranges = Sequence[tuple[int, int]]
@@ -125,8 +126,7 @@ class BandMaskHead:
         self._heads = list(heads)
         self._shape = shape
         self._layer = layer
-        widths = edges.diff()
-        band = torch.repeat_interleave(torch.arange(len(widths)), widths).to(layer.bias.device)
+        band = band_of_bin(edges).to(layer.bias.device)
         self._bands = [band[first:end] for first, end in ranges]
 
     def __call__(self, rows: Sequence[torch.Tensor]) -> Callable[[int], torch.Tensor]:
