@@ -5,8 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .fused import FusedErrors
+
 FLOOR = 0.03
 """Errors below this part of the mixture's energy (-15 dB) no longer matter."""
+
+SHARPNESSES = (1.0, 2.0)
+"""The loss looks at the network's masks m and at m^2 / sum m^2, close to one iteration of EM."""
 
 
 def squared_errors(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:
@@ -18,7 +23,7 @@ def squared_errors(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -
     batch : dict
         `cross` and `energy` of `mixing.example`, stacked.
     sharpness : float
-        1 for the network's own masks; 2 for masks v^2 / sum v^2, close to one iteration of EM.
+        Factor on the logits: 1 for masks m, 2 for masks m^2 / sum m^2.
 
     Returns
     -------
@@ -35,11 +40,11 @@ def separation_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
     """Mean over targets, examples and both kinds of masks of ln(error / mixture + floor)."""
     logits = logits.float()
     mixture = batch["cross"].sum(dim=(0, 2, 3, 4))[:, None] + 1e-6
-    losses = [
-        torch.log(squared_errors(logits, batch, sharpness) / mixture + FLOOR).mean()
-        for sharpness in (1.0, 2.0)
-    ]
-    return sum(losses) / len(losses)
+    if logits.device.type == "cpu":
+        errors = (FusedErrors.apply(logits, batch["cross"]) + batch["energy"]).clamp_min(0)
+    else:
+        errors = torch.stack([squared_errors(logits, batch, s) for s in SHARPNESSES])
+    return torch.log(errors / mixture + FLOOR).mean()
 
 
 def sdr(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:

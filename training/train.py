@@ -62,7 +62,7 @@ class Trainer:
         self.average = copy.deepcopy(self.network).eval()
         self.optimiser = torch.optim.AdamW(
             [p for p in self.network.parameters() if p.requires_grad],
-            lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4,
+            lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4, fused=True,
         )  # fmt: skip
         self.step = 0
         self.seconds = 0.0

@@ -23,7 +23,7 @@ FAMILIES = {
     "lead guitar": ((27, 29, 30), ("lead", "riff"), 66),
     "strings": ((48, 49, 50, 51), ("pad", "chords", "lead"), 64),
     "bowed": ((40, 41, 42, 110), ("lead", "pad"), 64),
-    "brass": ((61, 62, 63, 57, 60), ("stabs", "pad", "riff"), 60),
+    "brass": ((61, 62, 63, 57, 60), ("stabs", "pad", "riff", "lead"), 60),
     "trumpet": ((56, 59, 57), ("lead",), 67),
     "saxophone": ((64, 65, 66, 67), ("lead", "riff"), 62),
     "woodwind": ((73, 74, 75, 71, 68, 69), ("lead",), 72),

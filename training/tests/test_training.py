@@ -17,7 +17,7 @@ from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
 from training.filtering import expectation_maximisation, istft, separate, stft
-from training.loss import sdr, squared_errors
+from training.loss import FLOOR, SHARPNESSES, sdr, separation_loss, squared_errors
 from training.mixing import example, spectra
 from training.multitracks import import_multitracks
 from training.network import JointOpenUnmix, features_of, masks_of
@@ -68,6 +68,22 @@ def test_band_errors_are_exact():
     assert torch.allclose(squared_errors(logits, batch, 1.0)[0], expected, rtol=1e-3)
     ours = features_of(mixture.transpose(-1, -2)[None])[:, 0]
     assert torch.allclose(ours, torch.from_numpy(features), atol=1e-3)
+
+
+def test_fused_loss_and_gradient_equal_the_formula():
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(5, 3, 4, 2, BANDS)
+    cross = torch.randn(5, 3, 4, 2, BANDS) + 0.5
+    batch = {"cross": cross, "energy": 9 * cross.abs().sum(dim=(0, 3, 4))}
+    plain = logits.clone().requires_grad_()
+    errors = torch.stack([squared_errors(plain, batch, s) for s in SHARPNESSES])
+    expected = torch.log(errors / (cross.sum(dim=(0, 2, 3, 4))[:, None] + 1e-6) + FLOOR).mean()
+    expected.backward()
+    fused = logits.clone().requires_grad_()
+    loss = separation_loss(fused, batch)
+    loss.backward()
+    assert torch.allclose(loss, expected, rtol=1e-5)
+    assert torch.allclose(fused.grad, plain.grad, atol=1e-5 * float(plain.grad.abs().max()))
 
 
 def test_stft_and_back():
