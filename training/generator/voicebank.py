@@ -17,6 +17,7 @@ import soundfile
 FRAME_MS = 5.0
 ENVELOPE_BINS = 513  # 0 to 22.05 kHz
 APERIODICITY_BINS = 129
+SHORTEST_VOWEL = 8  # frames; anything shorter sounds frozen when it is stretched
 
 WORDS = (
     "love", "you", "me", "night", "fire", "home", "way", "go", "know", "heart", "time", "day",
@@ -32,14 +33,45 @@ KANA = (
 
 # Language and speaker variant of espeak-ng.
 ESPEAK = (
-    "en-us+m1", "en-us+m3", "en-us+m7", "en-us+f1", "en-us+f2", "en-us+f4", "en-gb+m2",
-    "en-gb+f5", "en-gb+Andrea", "en-us+Alicia", "en-us+Linda", "en-us+Steph", "en-us+Adam",
-    "en-us+Michael", "en-us+Alex", "es+m4", "es+f3", "it+m5", "it+f2", "fr-fr+m6", "fr-fr+f4",
-    "de+m1", "de+f1", "pt-br+m8", "pt-br+f2", "sv+f3", "pl+m2", "el+f5", "en-us+klatt3",
-    "en-us+Annie", "en-gb+Belinda", "en-us+Ed",
+    "en-us+m1", "en-us+m3", "en-us+m7", "en-us+f1", "en-us+f2", "en-us+f4", "en-gb-x-rp+m2",
+    "en-gb-x-rp+f5", "en-gb-x-rp+Andrea", "en-us+Alicia", "en-us+linda", "en-us+steph",
+    "en-us+adam", "en-us+Michael", "en-us+Alex", "es+m4", "es+f3", "it+m5", "it+f2", "fr+m6",
+    "fr+f4", "de+m1", "de+f1", "pt-br+m8", "pt-br+f2", "sv+f3", "pl+m2", "el+f5",
+    "en-us+klatt3", "en-us+Annie", "en-gb-x-rp+belinda", "en-us+ed",
 )  # fmt: skip
-HUMAN = ("flite", "openjtalk")  # made from recordings of a person
+HUMAN = ("flite", "openjtalk", "pico", "festival")  # made from recordings of a person
+HUMAN_SHARE = 0.8  # of the songs; they are fewer than the machines but what matters
 FLITE = ("slt", "rms", "awb", "kal16")
+PICO = {  # the voice of each language speaks words of its own
+    "en-US": WORDS,
+    "en-GB": WORDS,
+    "de-DE": (
+        "Nacht", "Traum", "du", "ich", "mein", "Herz", "Licht", "Tag", "Weg", "Zeit", "nie", "mehr",
+        "Wind", "Meer", "Stern", "froh", "blau", "rot", "Haus", "Mond", "Lied", "Welt", "schön",
+        "grün", "früh", "Glück", "lang", "Hand", "Mut", "gut", "ja", "nein", "komm", "geh", "sah",
+        "Schnee", "la", "oh", "na", "sie",
+    ),
+    "es-ES": (
+        "sol", "mar", "luz", "voz", "fe", "paz", "más", "tú", "yo", "mí", "ven", "ser", "ya", "no",
+        "sí", "bien", "hoy", "piel", "flor", "fin", "cruz", "dos", "tres", "dar", "ver", "sal",
+        "pan", "cien", "gran", "rey", "vas", "son", "ni", "su", "la", "oh", "luna", "vida", "amor",
+    ),
+    "fr-FR": (
+        "nuit", "jour", "cœur", "vie", "toi", "moi", "mer", "ciel", "feu", "vent", "rêve", "blanc",
+        "bleu", "doux", "fou", "loin", "bien", "temps", "main", "chant", "voix", "joie", "beau",
+        "peur", "seul", "lune", "belle", "tout", "rien", "fleur", "pluie", "rue", "roi", "non",
+        "oui", "la", "oh", "si", "mon", "âme",
+    ),
+    "it-IT": (
+        "più", "no", "sì", "tu", "noi", "voi", "mai", "qui", "va", "so", "re", "blu", "già", "poi",
+        "sei", "che", "per", "con", "mio", "sua", "cuor", "amor", "mar", "sol", "ciel", "fior",
+        "vien", "ben", "gran", "la", "lo", "dà", "fa", "sa", "zio", "oh", "vita", "luna", "sole",
+    ),
+}  # fmt: skip
+FESTIVAL = ("ked_diphone",)
+
+RUSSIAN = Path("/usr/share/festival/voices/russian/msu_ru_nsh_clunits")  # read aloud, labelled
+STRESSED = ("aa", "ee", "ii", "oo", "uu", "yy")
 
 VOWELS = {  # first three formants of an adult male voice, hertz
     "a": (730, 1150, 2440), "e": (530, 1840, 2480), "i": (280, 2250, 2900), "o": (480, 870, 2500),
@@ -70,8 +102,8 @@ class VoiceBank:
         self.names = [str(name) for name in index["names"]]
         self.pitch = index["pitch"]  # median hertz of each speaker
         human = np.array([name.startswith(HUMAN) for name in self.names])
-        # Voices of people are few but what matters: as many songs as all the machines together.
-        self.weights = np.where(human, 0.6 / max(1, human.sum()), 0.4 / max(1, (~human).sum()))
+        share = np.where(human, HUMAN_SHARE, 1 - HUMAN_SHARE)
+        self.weights = share / np.where(human, human.sum(), (~human).sum())
         self.weights = self.weights / self.weights.sum()
 
     def syllables(self, speaker: int) -> np.ndarray:
@@ -120,7 +152,17 @@ def _speakers():
             "espeak-ng", "-v", v, "-s", "120", "-w", file, word])  # fmt: skip
     for voice in FLITE:
         yield _spoken(f"flite {voice}", lambda word, file, v=voice: [
-            "flite", "-voice", v, "-t", word, "-o", file])  # fmt: skip
+            "flite", "--setf", "duration_stretch=1.5",
+            "-voice", v, "-t", word, "-o", file])  # fmt: skip
+    for voice, words in PICO.items():
+        yield _spoken(f"pico {voice}", lambda word, file, v=voice: [
+            "pico2wave", "-l", v, "-w", file,
+            f'<speed level="60">{word}</speed>'], words)  # fmt: skip
+    for voice in FESTIVAL:
+        yield _spoken(f"festival {voice}", lambda word, file, v=voice: [
+            "text2wave", "-o", file, "-eval",
+            f"(begin (voice_{v}) (Parameter.set 'Duration_Stretch 1.5))"])  # fmt: skip
+    yield _recorded("festival msu_ru_nsh", RUSSIAN)
     for number in range(16):
         yield _formant_speaker(number)
     yield _openjtalk()
@@ -134,18 +176,41 @@ def _openjtalk() -> tuple[str, list[Syllable], float]:
         return "openjtalk mei", [], 0.0
     analysed = []
     for word in KANA:
-        audio, rate = pyopenjtalk.tts(word)
+        audio, rate = pyopenjtalk.tts(word, speed=0.6)
         analysed.append(_analyse(np.asarray(audio, float) / 32768, rate))
     found = [item for item in analysed if item is not None]
     return "openjtalk mei", [s for s, _ in found], float(np.median([p for _, p in found]))
 
 
-def _spoken(name: str, command) -> tuple[str, list[Syllable], float]:
+def _recorded(name: str, folder: Path, count: int = 96) -> tuple[str, list[Syllable], float]:
+    """Syllables cut from recorded sentences: of every onset and stressed vowel the longest."""
+    longest = {}
+    for label in sorted((folder / "lab").iterdir()):
+        lines = [line.split() for line in label.read_text().splitlines() if line[:1] != "#"]
+        phones = [(float(line[0]), line[-1]) for line in lines]
+        for (begin, _), (start, onset), (end, vowel), (close, _) in zip(
+            phones, phones[1:], phones[2:], phones[3:], strict=False
+        ):
+            found = (end - start, label.stem, begin, min(close, end + 0.1))
+            if vowel in STRESSED and found > longest.get((onset, vowel), (0.0,)):
+                longest[onset, vowel] = found
+    analysed = []
+    for _, stem, begin, close in sorted(longest.values(), reverse=True)[:count]:
+        audio, rate = soundfile.read(folder / "wav" / f"{stem}.wav", dtype="float64")
+        first = max(begin, close - 0.6)  # the onset may be a pause
+        analysed.append(_analyse(audio[int(first * rate) : int(close * rate)], rate))
+    found = [item for item in analysed if item is not None]
+    return name, [s for s, _ in found], float(np.median([p for _, p in found]))
+
+
+def _spoken(name: str, command, words=WORDS) -> tuple[str, list[Syllable], float]:
     syllables, pitches = [], []
     with tempfile.TemporaryDirectory() as temporary:
         file = str(Path(temporary) / "word.wav")
-        for word in WORDS:
-            done = subprocess.run(command(word, file), capture_output=True, check=False)
+        for word in words:
+            done = subprocess.run(
+                command(word, file), input=word.encode(), capture_output=True, check=False
+            )
             if done.returncode:
                 return name, [], 0.0
             audio, rate = soundfile.read(file, dtype="float64")
@@ -175,6 +240,8 @@ def _analyse(audio: np.ndarray, rate: int) -> tuple[Syllable, float] | None:
     centre = start + int(np.argmax(np.convolve(energy[start:end], np.ones(5) / 5, "same")))
     span = end - start
     vowel = (max(start + 2, centre - span // 5), min(end - 2, centre + span // 5))
+    if vowel[1] - vowel[0] < SHORTEST_VOWEL:
+        return None
     envelope = envelope - energy[vowel[0] : vowel[1] + 1].mean()
     syllable = Syllable(
         _to_axis(envelope, rate, ENVELOPE_BINS, slope=True),
