@@ -44,7 +44,9 @@ def unmix(server, monkeypatch):
     a = card_for({"v.pth": DATA}, server.url("/a"), name="a", licence="MIT", title="First")
     b = card_for({"v.pth": server.files["/b/v.pth"]}, server.url("/b"), name="b", known="prefix")
     b = b.model_copy(update={"restriction": "Not for commercial use.", "quality": {"vocals": 6.5}})
-    c = ModelCard(name="c", plugin="toy", targets=["harmonic"], sample_rate=48000)
+    c = ModelCard(name="c", plugin="toy", targets=["harmonic"], sample_rate=48000,
+                  provenance="Sines alone.", quality={"harmonic": 9.25},
+                  quality_on="ten sines")  # fmt: skip
     entries = [entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone")]
     monkeypatch.setattr("unmixcli.registry.metadata.entry_points", lambda group: entries)
     monkeypatch.setattr("unmixcli.store.store.Policy", lambda: IMPATIENT)
@@ -66,6 +68,8 @@ def test_list(unmix):
     assert run.code == 0
     for words in ("harmonic", "48 kHz", "MIT", "6.5", "Not for commercial use."):
         assert words in run.out
+    assert "9.2*" in run.out
+    assert "* c: ten sines" in run.out
     assert "left out: plugin gone (toy-package): ImportError: no such thing" in run.err
 
 
@@ -85,6 +89,9 @@ def test_info(unmix):
     assert run.code == 0
     for words in ("toy:b", "Not for commercial use.", "v.pth", "kernel", "31", "Length of the"):
         assert words in run.out
+    assert "published medians" in run.out
+    generated = unmix("info", "c").out
+    assert "Sines alone." in generated and "harmonic 9.25 (ten sines)" in generated
     found = unmix("info", "a", "--json").json
     assert found["files"][0]["digest"].startswith("sha256:")
     assert found["options"] == [

@@ -13,6 +13,7 @@ from torch import Tensor
 from .baselines import METHODS
 from .filtering import separate
 from .generator import SAMPLE_RATE, TARGETS
+from .loss import PRESENT
 from .network import JointOpenUnmix
 
 
@@ -26,12 +27,12 @@ def global_sdr(stems: Tensor, estimates: Tensor) -> np.ndarray:
     Returns
     -------
     ndarray, shape (targets,)
-        Not-a-number for silent stems.
+        Not-a-number for stems that are silent or 25 dB below the mixture.
     """
     signal = (stems**2).sum(dim=(1, 2)).double()
     error = ((stems - estimates) ** 2).sum(dim=(1, 2)).double()
     values = 10 * torch.log10(signal / (error + 1e-12) + 1e-12)
-    return torch.where(signal > 1e-4 * signal.sum(), values, torch.nan).numpy()
+    return torch.where(signal > PRESENT * signal.sum(), values, torch.nan).numpy()
 
 
 def generated_songs(folder: Path, limit: int = 50) -> Iterable[Tensor]:

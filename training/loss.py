@@ -10,6 +10,9 @@ from .fused import FusedErrors
 FLOOR = 0.03
 """Errors below this part of the mixture's energy (-15 dB) no longer matter."""
 
+PRESENT = 3e-3
+"""Targets below this part of the mixture's energy (-25 dB) count as silent: no SDR is taken."""
+
 SHARPNESSES = (1.0, 2.0)
 """The loss looks at the network's masks m and at m^2 / sum m^2, close to one iteration of EM."""
 
@@ -50,6 +53,6 @@ def separation_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
 def sdr(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:
     """Decibels, shape (batch, targets); not-a-number where a target is silent."""
     energy = batch["energy"]
-    present = energy > 1e-4 * energy.sum(dim=1, keepdim=True)
+    present = energy > PRESENT * energy.sum(dim=1, keepdim=True)
     ratio = energy / (squared_errors(logits.float(), batch, sharpness) + 1e-9)
     return torch.where(present, 10 * torch.log10(ratio + 1e-9), torch.nan)

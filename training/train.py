@@ -22,13 +22,13 @@ from .network import JointOpenUnmix
 class TrainOptions:
     """Everything that decides a run; a preset is a set of these."""
 
-    hidden: int = 384
+    hidden: int = 448
     steps: int = 10_000
-    learning_rate: float = 7e-4
-    warmup: int = 200
+    learning_rate: float = 1e-3
+    warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
-    average: float = 0.99  # of the exponential moving average of the weights
-    validate_every: int = 250
+    average: float = 0.995  # of the exponential moving average of the weights
+    validate_every: int = 500
     save_minutes: float = 3.0
     workers: int = 1
     seed: int = 0
@@ -38,7 +38,7 @@ class TrainOptions:
 
 PRESETS = {
     "minutes": TrainOptions(hidden=256, steps=1_500, mix=MixOptions(batch=12)),
-    "hours": TrainOptions(hidden=384, steps=20_000),
+    "hours": TrainOptions(hidden=448, steps=20_000),
     "gpu": TrainOptions(hidden=448, steps=30_000, workers=14, mix=MixOptions(batch=48)),
 }
 

@@ -136,8 +136,12 @@ class ModelCard(BaseModel):
     licence: str = ""
     restriction: str = ""
     """A sentence for models whose use is restricted, shown when listed and fetched."""
+    provenance: str = ""
+    """A sentence on what the weights were trained on."""
     quality: dict[Name, float] = {}
-    """Published median SDR in dB by target."""
+    """Measured SDR in dB by target."""
+    quality_on: str = ""
+    """What it was measured on, where that is not the MUSDB18 test set (median SDR)."""
     weights: tuple[Weights, ...] = ()
     parameters: dict[str, Any] = {}
     """What only the plugin understands, such as ``n_fft`` and ``hop``."""

@@ -224,20 +224,24 @@ def _pitch_curve(pitch, onset, voiced, singer: Singer, rng) -> np.ndarray:
 
 def _timbre(envelope, aperiodicity, singer: Singer, rng) -> tuple[np.ndarray, np.ndarray]:
     """Power spectrum and aperiodicity on the vocoder's axis, with formants moved."""
-    hertz = np.linspace(0, 22050, FFT_BINS)
-    position = np.minimum(
-        hertz / singer.formants / 22050 * (ENVELOPE_BINS - 1), ENVELOPE_BINS - 1.001
-    )
-    low = position.astype(int)
-    part = (position - low).astype(np.float32)
-    power = envelope[:, low] * (1 - part) + envelope[:, low + 1] * part
-    tilt = singer.tilt_db / 4.34 * np.log2(np.maximum(hertz, 500) / 500) / np.log2(20)
     frames = len(envelope)
+    hertz = np.linspace(0, 22050, FFT_BINS)
+    # A held vowel never stands still: its formants wander by some per cent.
+    wander = 0.02 * gaussian_filter1d(rng.standard_normal(frames), 12) * 6.5
+    position = (hertz / 22050 * (ENVELOPE_BINS - 1)) / (singer.formants * np.exp(wander))[:, None]
+    position = np.minimum(position, ENVELOPE_BINS - 1.001)
+    low = position.astype(np.int32)
+    part = (position - low).astype(np.float32)
+    power = np.take_along_axis(envelope, low, 1) * (1 - part)
+    power += np.take_along_axis(envelope, low + 1, 1) * part
+    tilt = singer.tilt_db / 4.34 * np.log2(np.maximum(hertz, 500) / 500) / np.log2(20)
     sway = gaussian_filter1d(rng.standard_normal(frames), 30) * 6
     power = power + tilt * (1 + 0.25 * sway[:, None])
     power += 0.5 * (gaussian_filter1d(rng.standard_normal(frames), 20) * 5)[:, None]
-    coarse = np.minimum(position / 4, APERIODICITY_BINS - 1).astype(int)
-    noise = aperiodicity[:, coarse] + singer.breath * np.clip((hertz - 800) / 5000, 0.02, 1)
+    coarse = np.minimum(low // 4, APERIODICITY_BINS - 1)
+    noise = np.take_along_axis(aperiodicity, coarse, 1) + singer.breath * np.clip(
+        (hertz - 800) / 5000, 0.02, 1
+    )
     power = np.exp(np.clip(power, -28, 6)).astype(np.float64)
     return np.ascontiguousarray(power), np.ascontiguousarray(
         np.clip(noise, 1e-3, 1 - 1e-6).astype(np.float64)

@@ -244,8 +244,8 @@ def _analyse(audio: np.ndarray, rate: int) -> tuple[Syllable, float] | None:
         return None
     envelope = envelope - energy[vowel[0] : vowel[1] + 1].mean()
     syllable = Syllable(
-        _to_axis(envelope, rate, ENVELOPE_BINS, slope=True),
-        _to_axis(aperiodicity, rate, APERIODICITY_BINS, slope=False),
+        _to_axis(envelope, rate, ENVELOPE_BINS, np.where(voiced, -12, -3) / 4.34),
+        np.minimum(_to_axis(aperiodicity, rate, APERIODICITY_BINS, np.full(len(voiced), 0.3)), 1),
         voiced,
         vowel,
     )
@@ -259,8 +259,14 @@ def _longest_run(flags: np.ndarray) -> tuple[int, int]:
     return int(best[0]), int(best[1])
 
 
-def _to_axis(frames: np.ndarray, rate: int, bins: int, slope: bool) -> np.ndarray:
-    """Resample the frequency axis to 0 to 22.05 kHz; above the recording, fall 9 dB an octave."""
+def _to_axis(frames: np.ndarray, rate: int, bins: int, slope: np.ndarray) -> np.ndarray:
+    """Resample the frequency axis to 0 to 22.05 kHz; above the recording, go on from its top.
+
+    Parameters
+    ----------
+    slope : ndarray, shape (frames,)
+        Change per octave above nine tenths of the recording's band, for each frame.
+    """
     source = np.linspace(0, rate / 2, frames.shape[1])
     hertz = np.linspace(0, 22050, bins)
     top = 0.9 * rate / 2
@@ -268,10 +274,7 @@ def _to_axis(frames: np.ndarray, rate: int, bins: int, slope: bool) -> np.ndarra
     low = np.minimum(position.astype(int), frames.shape[1] - 2)
     part = position - low
     out = frames[:, low] * (1 - part) + frames[:, low + 1] * part
-    above = np.maximum(hertz, top) / top
-    if slope:
-        return out - 9 / 4.34 * np.log2(above)
-    return np.where(hertz > top, np.maximum(out, 0.9), out)
+    return out + slope[:, None] * np.log2(np.maximum(hertz, top) / top)
 
 
 def _formant_speaker(number: int) -> tuple[str, list[Syllable], float]:

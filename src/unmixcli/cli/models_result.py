@@ -30,7 +30,9 @@ class ModelSummary(BaseModel):
     size_exact: bool
     licence: str
     restriction: str
+    provenance: str
     quality: dict[str, float]
+    quality_on: str
     here: Here
 
 
@@ -131,7 +133,9 @@ def summarise(store: Store, known: Resolved) -> ModelSummary:
         size_exact=all(file.size_exact for file in files),
         licence=card.licence,
         restriction=card.restriction,
+        provenance=card.provenance,
         quality=card.quality,
+        quality_on=card.quality_on,
         here=_here(known, files),
     )
 

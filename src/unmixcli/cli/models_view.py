@@ -36,6 +36,9 @@ from .models_result import (
 )
 
 
+PUBLISHED = "published medians on the MUSDB18 test set"
+
+
 def show(result: BaseModel, as_json: bool) -> None:
     """Print a result on stdout."""
     if as_json:
@@ -76,12 +79,14 @@ def _(result: ListResult) -> RenderableType:
             f"{model.sample_rate / 1000:g} kHz",
             _size(model.size, model.size_exact),
             Text(model.licence, style="yellow" if model.restriction else ""),
-            _pairs([f"{model.quality[t]:.1f}" for t in model.targets if t in model.quality]),
+            _pairs([f"{model.quality[t]:.1f}" for t in model.targets if t in model.quality])
+            + ("*" if model.quality_on else ""),
             model.here,
             model.plugin,
         )
-    restricted = [Text(m.restriction, style="yellow") for m in result.models if m.restriction]
-    return Group(table, *restricted)
+    notes = [Text(f"* {m.name}: {m.quality_on}") for m in result.models if m.quality_on]
+    notes += [Text(m.restriction, style="yellow") for m in result.models if m.restriction]
+    return Group(table, *notes)
 
 
 @render.register
@@ -124,7 +129,8 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ),
         ("licence", model.licence),
         ("restriction", Text(model.restriction, style="yellow") if model.restriction else ""),
-        ("quality", f"{quality} (published median SDR in dB)" if quality else ""),
+        ("trained on", model.provenance),
+        ("quality", f"SDR in dB: {quality} ({model.quality_on or PUBLISHED})" if quality else ""),
         ("size", _size(model.size, model.size_exact) if model.files else ""),
         ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items())),
         ("from", Text(_source(model))),
