@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,13 +15,27 @@ import typer
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 SONG_SECONDS = 15.0
 VALIDATION_SONGS, TEST_SONGS = 24, 50
 
 Folder = Annotated[Path, typer.Option(help="Where the songs and runs are.")]
 WORK = Path("training-work")
+
+
+class Preset(StrEnum):
+    """What a whole run is meant for."""
+
+    MINUTES = "minutes"
+    HOURS = "hours"
+    GPU = "gpu"
+
+
+HOURS = {Preset.MINUTES: 0.5, Preset.HOURS: 8.0, Preset.GPU: 20.0}
+"""Of songs that `all` renders."""
 
 
 @app.command()
@@ -68,7 +83,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the Ogg files.")]) -
 
 @app.command()
 def train(
-    preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
+    preset: Annotated[Preset, typer.Option(help="How long and how large.")] = Preset.HOURS,
     out: Folder = WORK,
     run: Annotated[str, typer.Option(help="Name of the run; an existing one goes on.")] = "run",
     steps: Annotated[
@@ -76,10 +91,15 @@ def train(
     ] = None,
     multitracks: Annotated[
         Path | None,
-        typer.Option(help="Train on these songs: one folder each, vocals.wav and so on."),
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Train on these songs: one folder each, vocals.wav and so on.",
+        ),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="Start from these weights (.safetensors).")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Start from these weights (.safetensors)."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; else the best there is.")
@@ -94,6 +114,7 @@ def train(
     from .train import PRESETS, Trainer
 
     options = PRESETS[preset]
+    start = load(init) if init else None
     pool, validation = out / "pool", out / "validation"
     if multitracks:
         pool, validation = out / "multitracks", out / "multitracks-validation"
@@ -102,7 +123,6 @@ def train(
         options = replace(options, steps=steps)
     if workers is not None:
         options = replace(options, workers=workers)
-    start = load(init) if init else None
     if start:
         options = replace(options, hidden=start.hidden, learning_rate=3e-4, freeze_statistics=True)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
@@ -115,7 +135,7 @@ def train(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    run: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The run's folder.")],
     path: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
 ) -> None:
     """Write a run's best weights, folded and in float16."""
@@ -128,7 +148,10 @@ def export(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A .safetensors file or a run's .pt.")],
+    model: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="A .safetensors file or a run's .pt."),
+    ],
     out: Folder = WORK,
     baselines: Annotated[bool, typer.Option(help="Measure the simple methods too.")] = True,
     songs: Annotated[int, typer.Option(help="How many held-out songs.")] = TEST_SONGS,
@@ -146,7 +169,10 @@ def evaluate(
 
 
 @app.command()
-def plot(run: Path, path: Path) -> None:
+def plot(
+    run: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The run's folder.")],
+    path: Annotated[Path, typer.Argument(help="The picture to write, .svg or .png.")],
+) -> None:
     """Draw the curves of a run."""
     from .plot import plot as draw
 
@@ -155,16 +181,24 @@ def plot(run: Path, path: Path) -> None:
 
 @app.command("all")
 def everything(
-    preset: Annotated[str, typer.Option(help="minutes, hours or gpu.")] = "hours",
+    preset: Annotated[Preset, typer.Option(help="How long and how large.")] = Preset.HOURS,
     out: Folder = WORK,
     jobs: Annotated[int, typer.Option(help="Processes that render.")] = 2,
 ) -> None:
     """From nothing to weights: render, train, export, evaluate."""
-    render({"minutes": 0.5, "hours": 8.0, "gpu": 20.0}[preset], jobs, out, 0)
+    render(HOURS[preset], jobs, out, 0)
     train(preset, out, "run", None, None, None, None, None)
     export(out / "run", out / "umx-synth.safetensors")
     evaluate(out / "umx-synth.safetensors", out, True, TEST_SONGS)
 
 
+def main() -> None:
+    """Run a command; what is wrong with its input is one sentence on stderr."""
+    try:
+        app()
+    except (OSError, ValueError, ImportError) as error:
+        sys.exit(f"error: {error}")
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    main()

@@ -56,7 +56,10 @@ class SongFolder:
             self._files = sorted(f for folder in self.folders for f in folder.glob("*.npy"))
             self._scanned = time.monotonic()
             if not self._files:
-                raise FileNotFoundError(f"No songs (*.npy) in {', '.join(map(str, self.folders))}")
+                raise FileNotFoundError(
+                    f"There are no songs to train on in {', '.join(map(str, self.folders))}. "
+                    "Render some first: python -m training render --hours 1"
+                )
         return self._files
 
     def piece(self, rng: np.random.Generator, samples: int, stem: int | None = None) -> np.ndarray:
@@ -220,7 +223,13 @@ def validation_batch(folder: Path, frames: int = 256) -> dict[str, torch.Tensor]
     """The middle of every song of a folder, as it is: the same examples every time."""
     samples = N_FFT + (frames - 1) * HOP
     examples = []
-    for file in sorted(folder.glob("*.npy")):
+    files = sorted(folder.glob("*.npy"))
+    if not files:
+        raise FileNotFoundError(
+            f"There are no songs to validate with in {folder}. "
+            "Render some first: python -m training render --hours 1"
+        )
+    for file in files:
         song = np.load(file, mmap_mode="r")
         start = max(0, (song.shape[-1] - samples) // 2)
         audio = song[..., start : start + samples].astype(np.float32) / 32768

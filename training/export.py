@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -98,9 +98,14 @@ def load(path: Path) -> JointOpenUnmix:
         network = JointOpenUnmix(state["options"]["hidden"], state["components"])
         network.load_state_dict(state["average"])
         return network.eval()
-    with safe_open(path, "pt") as file:
+    refusal = f"{path} does not hold a network of the kind {ARCHITECTURE}"
+    try:
+        opened = safe_open(path, "pt")
+    except SafetensorError as error:
+        raise ValueError(f"{refusal}: {error}") from None
+    with opened as file:
         if (file.metadata() or {}).get("architecture") != ARCHITECTURE:
-            raise ValueError(f"{path} does not hold a network of the kind {ARCHITECTURE}")
+            raise ValueError(refusal)
         tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118
     network = JointOpenUnmix(len(tensors["fc1.bias"]), components=0)
     state = network.state_dict()

@@ -67,7 +67,6 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.best = -1e9
-        run.mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> bool:
         """Continue from the run's checkpoint, if it has one."""
@@ -83,6 +82,7 @@ class Trainer:
 
     def save(self, name: str = "checkpoint.pt") -> None:
         """Write everything that a later run needs, atomically."""
+        self.run.mkdir(parents=True, exist_ok=True)
         temporary = self.run / f"{name}.part"
         torch.save({
             "network": self.network.state_dict(), "average": self.average.state_dict(),
@@ -147,6 +147,7 @@ class Trainer:
         """Train until the run's number of steps."""
         options = self.options
         validation = validation_batch(held_out)
+        self.run.mkdir(parents=True, exist_ok=True)
         steps = range(self.step, options.steps)
         losses: list[float] = []
         started = saved = time.monotonic()

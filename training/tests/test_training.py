@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("numba")
 
+from training.__main__ import main
 from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
 from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
 from training.evaluate import global_sdr
@@ -159,6 +160,22 @@ def test_export_and_load(tmp_path: Path):
 def test_silent_targets_have_no_sdr():
     batch = {"cross": torch.ones(1, 1, 4, 2, BANDS), "energy": torch.tensor([[1.0, 1, 1, 0]])}
     assert torch.isnan(sdr(torch.zeros(1, 1, 4, 2, BANDS), batch, 1.0)[0, 3])
+
+
+def test_what_is_wrong_is_one_sentence(tmp_path: Path, monkeypatch):
+    for arguments, words in (
+        (["train", "--multitracks", "empty"], "error: empty needs at least two song folders"),
+        (["train", "--init", "notes.txt"], "error: notes.txt does not hold a network"),
+        (["train", "--out", "work"], "error: There are no songs to validate with"),
+    ):
+        monkeypatch.chdir(tmp_path)
+        Path("empty").mkdir(exist_ok=True)
+        Path("notes.txt").write_text("no weights at all")
+        monkeypatch.setattr("sys.argv", ["training", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert str(stop.value.code).startswith(words)
+        assert not Path("work", "run").exists()
 
 
 def test_multitracks(tmp_path: Path):
