@@ -97,7 +97,8 @@ def _synth_bass(song: Song, notes: list[Note], line: str, rng: np.random.Generat
         audio = render_patch(notes, song.samples, patch, rng)
         return effects.saturate(audio, np.exp(rng.uniform(-1.5, 1.5)))
     patch.glide = float(rng.choice([0, 0, 0.02, 0.06]))
-    return render_patch(notes, song.samples, patch, rng)
+    audio = render_patch(notes, song.samples, patch, rng)
+    return effects.sweep(audio, rng, song.bpm) if rng.random() < 0.3 else audio
 
 
 def _line(song: Song, line: str, low: int, rng: np.random.Generator) -> list[Note]:

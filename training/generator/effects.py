@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import butter, lfilter, oaconvolve, sosfilt
+from scipy.signal import butter, istft, lfilter, oaconvolve, sosfilt, stft
 
 from . import SAMPLE_RATE
 
@@ -135,6 +135,19 @@ def chorus(x: Audio, rng: np.random.Generator, depth_ms: float = 3.0, mix: float
         delay = (12 + depth_ms * wave) * SAMPLE_RATE / 1000
         out[channel] += mix * np.interp(t - delay, t, x[channel])
     return out
+
+
+def sweep(x: Audio, rng: np.random.Generator, bpm: float) -> Audio:
+    """A resonant low-pass filter that opens and closes in time with the song."""
+    frames = {"fs": SAMPLE_RATE, "nperseg": 1024, "noverlap": 768}
+    hertz, times, spectrum = stft(x, **frames)
+    phase = (times * bpm / 60 / rng.choice([0.5, 1, 2, 4, 8, 16]) + rng.random()) % 1
+    curve = [phase, 1 - phase, 0.5 - 0.5 * np.cos(2 * np.pi * phase)][rng.integers(3)]
+    closed, opened = np.log2(rng.uniform(80, 400)), np.log2(rng.uniform(1200, 9000))
+    octaves = np.log2(np.maximum(hertz, 20))[:, None] - (closed + curve * (opened - closed))
+    gain = 1 / np.sqrt(1 + 4.0 ** (rng.uniform(1.5, 4) * octaves))
+    gain += rng.uniform(0, 4) * np.exp(-((octaves / 0.25) ** 2))
+    return istft(spectrum * gain, **frames)[1][:, : x.shape[1]].astype(np.float32)
 
 
 def pan(x: Audio, position: float) -> Audio:

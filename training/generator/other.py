@@ -87,6 +87,8 @@ def render_part(song: Song, family: str, role: str, rng: np.random.Generator) ->
     if not programs:
         kind = {"pad": "pad", "chords": "pad", "lead": "lead"}.get(role, "pluck")
         audio = render_patch(notes, song.samples, random_patch(rng, kind), rng)
+        if rng.random() < 0.3:
+            audio = effects.sweep(audio, rng, song.bpm)
     else:
         bends = _vibrato(notes, rng) if role == "lead" and rng.random() < 0.6 else []
         program = int(rng.choice(programs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,8 +30,11 @@ class Singer:
     vibrato: float  # semitones
     vibrato_hz: float
     glide: float  # seconds
+    legato: float  # how many notes go on with the vowel before them
+    bends: float  # how many notes fall or rise at their end
     drift: float  # semitones
     scoop: float  # semitones
+    scoop_s: float  # how long one takes
     rough: float  # 0 clean to 1 rasping
     spoken: bool
 
@@ -50,7 +53,7 @@ def render_vocals(song: Song) -> np.ndarray:
         return np.zeros((2, song.samples), np.float32)
     singer = random_singer(song, rng)
     low, high = _range(singer, rng)
-    busy = 1.0 if singer.spoken else rng.uniform(0.15, 0.9)
+    busy = 1.4 if singer.spoken else rng.uniform(0.3, 1.4)
     notes = melody(song, rng, low, high, busy)
     if rng.random() < 0.85:
         notes = _words(notes, rng)
@@ -60,7 +63,7 @@ def render_vocals(song: Song) -> np.ndarray:
     voices = effects.pan(
         sing(song, notes, singer, rng), float(np.clip(rng.normal(0, 0.06), -0.4, 0.4))
     )
-    if rng.random() < 0.25:  # double tracking
+    if rng.random() < 0.35:  # double tracking
         double = sing(song, _loosen(notes, rng), singer, rng)
         place = rng.choice([0, 0.3, 0.8]) * rng.choice([-1, 1])
         voices += effects.pan(double, float(place)) * rng.uniform(0.2, 0.9)
@@ -88,9 +91,12 @@ def random_singer(song: Song, rng: np.random.Generator) -> Singer:
             rng.choice([0.0, rng.uniform(0.1, 0.35), rng.uniform(0.3, 0.9)], p=[0.35, 0.45, 0.2])
         ),
         vibrato_hz=float(rng.uniform(4.5, 6.8)),
-        glide=float(rng.uniform(0.015, 0.08)),
-        drift=float(rng.uniform(0.03, 0.25)),
+        glide=float(np.exp(rng.uniform(np.log(0.012), np.log(0.12)))),
+        legato=float(rng.uniform(0, 0.6)),
+        bends=float(rng.uniform(0, 0.4)),
+        drift=float(rng.uniform(0.05, 0.4)),
         scoop=float(rng.choice([0, 0.5, 1.5, 3])),
+        scoop_s=float(rng.uniform(0.03, 0.2)),
         rough=float(rng.uniform(0.3, 1) if shouted else rng.choice([0, 0, 0, 0.15])),
         spoken=spoken,
     )
@@ -151,9 +157,19 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     onset = np.zeros(frames)
     choices = bank().syllables(singer.speaker)
     hook = rng.choice(choices, 8)
-    for i, note in enumerate(notes):
+    for i, sung in enumerate(_melismas(notes, singer.legato, rng)):
         source = hook[i % 8] if rng.random() < 0.4 else rng.choice(choices)
-        _place(note, bank().syllable(int(source)), envelope, aperiodicity, voiced, pitch, onset)
+        length = sung[-1].start + sung[-1].length - sung[0].start
+        whole = replace(sung[0], length=length)
+        _place(whole, bank().syllable(int(source)), envelope, aperiodicity, voiced, pitch, onset)
+        for note in sung[1:]:
+            pitch[_frames(note.start, note.length)] = note.pitch
+        if rng.random() < singer.bends:
+            end = _frames(sung[-1].start, sung[-1].length)
+            size = min(end.stop - end.start, int(rng.uniform(0.1, 0.5) * FRAMES_A_SECOND))
+            bend = rng.choice([-5, -3, -2, -1, 1, 2]) * np.linspace(0, 1, size) ** 1.5
+            part = pitch[end.stop - size : end.stop]
+            part += bend[: len(part)]
     if not voiced.any():
         return np.zeros((2, song.samples), np.float32)
     f0 = _pitch_curve(pitch, onset, voiced, singer, rng)
@@ -165,6 +181,23 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     n = min(len(audio), song.samples)
     mono[:n] = audio[:n]
     return effects.normalise(np.stack([mono, mono]))
+
+
+def _melismas(notes: list[Note], legato: float, rng: np.random.Generator) -> list[list[Note]]:
+    """Notes that are sung on one syllable, together."""
+    groups: list[list[Note]] = []
+    for note in notes:
+        last = groups[-1][-1] if groups else None
+        close = last is not None and note.start - (last.start + last.length) < 0.08
+        if close and len(groups[-1]) < 5 and rng.random() < legato:
+            groups[-1].append(note)
+        else:
+            groups.append([note])
+    return groups
+
+
+def _frames(start: float, seconds: float) -> slice:
+    return slice(int(start * FRAMES_A_SECOND), int((start + seconds) * FRAMES_A_SECOND))
 
 
 def _place(note: Note, syllable, envelope, aperiodicity, voiced, pitch, onset) -> None:
@@ -208,7 +241,7 @@ def _pitch_curve(pitch, onset, voiced, singer: Singer, rng) -> np.ndarray:
     known = np.flatnonzero(~np.isnan(pitch))
     steps = np.interp(np.arange(len(pitch)), known, pitch[known])
     curve = gaussian_filter1d(steps, max(1.0, singer.glide * FRAMES_A_SECOND))
-    curve -= singer.scoop * np.exp(-onset / 0.05) * (rng.random() < 0.7) * 0.6
+    curve -= singer.scoop * np.exp(-onset / singer.scoop_s) * (rng.random() < 0.7) * 0.6
     t = np.arange(len(pitch)) / FRAMES_A_SECOND
     wobble = gaussian_filter1d(rng.standard_normal(len(t)), 60) * 8 * 0.6
     rate = singer.vibrato_hz * (1 + 0.05 * wobble)
