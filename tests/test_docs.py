@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 
 from sounds import music
 from unmixcli.cli.app import app
-from unmixcli.registry import Registry, Resolved
+from unmixcli.registry import Registry
+from unmixcli.resolved import Resolved
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

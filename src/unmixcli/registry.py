@@ -6,7 +6,6 @@ a table that is broken is set aside as a `Problem` and breaks nothing else.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from . import paths
 from .catalogue import ModelCard, make_card, read_tables, shipped_names
-from .errors import FetchError, ModelError, UnmixError, UsageError
+from .errors import FetchError, ModelError, UnmixError
+from .resolved import Resolved, nearest
 from .store import Report, Store, silent
 
 if TYPE_CHECKING:
@@ -39,61 +39,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.source}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A model that is known: its card and the plugin that can load it."""
-
-    card: ModelCard
-    plugin: Plugin
-    shipped: bool = False
-
-    @property
-    def options(self) -> type[BaseModel] | None:
-        """The pydantic model of the options that only this plugin has, if it has any."""
-        return getattr(self.plugin, "options", None)
-
-    def pick_targets(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets to estimate: those wanted, or all of the model's.
-
-        Raises
-        ------
-        UsageError
-            If the model has no such target.
-        """
-        for target in wanted:
-            if target not in self.card.targets:
-                raise UsageError(
-                    f"{self.card.name} has no target {target!r}, only "
-                    f"{', '.join(self.card.targets)}{_nearest(target, self.card.targets)}"
-                )
-        return tuple(wanted) or self.card.targets
-
-    def check_options(self, options: Mapping[str, str]) -> BaseModel | None:
-        """Validate the options that only this plugin understands.
-
-        Raises
-        ------
-        UsageError
-            If the plugin has no such option, or the value does not suit it.
-        """
-        names = list(self.options.model_fields) if self.options else []
-        for key in options:
-            if key not in names:
-                has = f"only {', '.join(names)}" if names else "none of its own"
-                raise UsageError(
-                    f"{self.card.name} has no option {key!r}, {has}{_nearest(key, names)}"
-                )
-        if self.options is None:
-            return None
-        try:
-            return self.options.model_validate(dict(options))
-        except ValidationError as error:
-            detail = error.errors()[0]
-            key = ".".join(map(str, detail["loc"])) or "options"
-            message = detail["msg"].removeprefix("Value error, ")
-            raise UsageError(f"option {key} of {self.card.name}: {message}") from None
 
 
 class Registry:
@@ -293,7 +238,7 @@ class Registry:
 
     def _unknown(self, model: str) -> str:
         names = [_full(known) if ":" in model else known.card.name for known in self.models]
-        hint = _nearest(model, names) or "; see `unmix models list`"
+        hint = nearest(model, names) or "; see `unmix models list`"
         for problem in self.problems:  # perhaps it is one of those that were left out
             if model in str(problem):
                 hint = f"; left out was {problem}"
@@ -339,11 +284,6 @@ def _full(known: Resolved) -> str:
 
 def _keys(known: Resolved) -> tuple[str, str]:
     return known.card.name, _full(known)
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _words(error: BaseException) -> str:

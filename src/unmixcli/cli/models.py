@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
-from ..registry import Registry, Resolved
+from ..registry import Registry
+from ..resolved import Resolved
 from ..store import Outcome
 from .models_result import (
     AddedFile,

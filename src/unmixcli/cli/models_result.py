@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..registry import Resolved
+from ..resolved import Resolved
 from ..store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]

@@ -35,7 +35,6 @@ from .models_result import (
     VerifyResult,
 )
 
-
 PUBLISHED = "published medians on the MUSDB18 test set"
 
 

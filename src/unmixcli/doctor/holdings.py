@@ -10,7 +10,8 @@ from pathlib import Path
 
 from .. import paths
 from ..display import display
-from ..registry import Registry, Resolved
+from ..registry import Registry
+from ..resolved import Resolved
 from ..scratch import default_directory
 from ..store import Store
 from .finding import Finding
