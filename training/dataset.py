@@ -26,6 +26,9 @@ class MixOptions:
     same_song: float = 0.4  # examples whose stems are of one song
     reuse: int = 3  # examples made of each piece read, with other partners and gains
     gain_db: float = 3.5
+    # In the songs "other" is loudest and never rests: what cannot be told would all go there.
+    offsets_db: tuple[float, ...] = (1.0, 0.0, 1.0, -1.0)
+    voiceless: float = 0.5  # excerpts without voice that are taken all the same
     balance_db: float = 1.5
     tone_db: float = 3.0
     missing: float = 0.09  # of each stem
@@ -118,6 +121,8 @@ class Mixer:
         speed = rng.uniform(0.8, 1.25) if rng.random() < options.speed else 1.0
         needed = int(options.samples * speed) + 2 if speed != 1 else options.samples
         audio = self._songs.piece(rng, needed)
+        if (audio[0] ** 2).sum() < 0.02 * (audio**2).sum() and rng.random() > options.voiceless:
+            audio = self._songs.piece(rng, needed)
         if rng.random() < options.layered:
             extra = self._songs.piece(rng, needed, stem=3)
             audio[3:] += extra * rng.choice([-1, 1]) * 10 ** (rng.normal(-3, 3) / 20)
@@ -146,7 +151,7 @@ class Mixer:
     def _gains(self, powers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Gains of every stem, channel and bin, for stems of given mean power."""
         options = self._options
-        db = rng.normal(0, options.gain_db, STEMS)
+        db = rng.normal(options.offsets_db, options.gain_db)
         missing = rng.random(STEMS) < options.missing
         if missing.all():
             missing[rng.integers(STEMS)] = False
