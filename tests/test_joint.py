@@ -71,6 +71,22 @@ def test_stems_add_up(folder: Path) -> None:
     )
 
 
+def test_masks_are_softer_where_the_em_follows(folder: Path, tmp_path: Path) -> None:
+    """The header's factor acts as if the logits were that small, with EM and only then."""
+    samples = noise(100000)
+    factor = write_joint(tmp_path / "factor", joint_state(), JOINT_HEADER | {"em_factor": "0.5"})
+    state = joint_state()
+    halved = write_joint(
+        tmp_path / "halved", state | {key: state[key] / 2 for key in ("fc3.weight", "fc3.bias")}
+    )
+    soft = run(load(factor, TARGETS), samples, niter=1)
+    np.testing.assert_allclose(soft, run(load(halved, TARGETS), samples, niter=1), atol=1e-6)
+    assert np.abs(soft - run(load(folder, TARGETS), samples, niter=1)).max() > 1e-3
+    np.testing.assert_array_equal(
+        run(load(factor, TARGETS), samples, niter=0), run(load(folder, TARGETS), samples, niter=0)
+    )
+
+
 @pytest.mark.parametrize("options", [{"niter": 1}, {"niter": 0, "softmask": True, "alpha": 2}])
 def test_some_of_the_targets(folder: Path, options: dict[str, Any]) -> None:
     samples = noise(100000)

@@ -139,10 +139,10 @@ def export(
     path: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
 ) -> None:
     """Write a run's best weights, folded and in float16."""
-    from .export import SHARPNESS, load
     from .export import export as write
+    from .export import load
 
-    digest = write(load(run / "best.pt"), path, SHARPNESS)
+    digest = write(load(run / "best.pt"), path)
     typer.echo(f"{path} {path.stat().st_size} bytes sha256 {digest}")
 
 

@@ -13,13 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .bands import EDGES, HOP, N_FFT
+from .filtering import EM_FACTOR
 from .generator import SAMPLE_RATE, TARGETS
 from .network import FLOOR, JointOpenUnmix
 
 ARCHITECTURE = "openunmix-joint"
-SHARPNESS = 0.7
-"""Factor on the logits of weights to ship. EM sharpens masks itself: on validation songs softer
-ones gain 0.2 dB with one iteration, and lose as much without."""
 
 
 def folded(network: JointOpenUnmix) -> dict[str, Tensor]:
@@ -65,16 +63,14 @@ def header() -> dict[str, str]:
         "features": "left,right,mid,side",
         "feature_floor": str(FLOOR),
         "activation": "softmax over targets",
+        "em_factor": str(EM_FACTOR),
     }
 
 
-def export(network: JointOpenUnmix, path: Path, sharpness: float = 1.0) -> str:
+def export(network: JointOpenUnmix, path: Path) -> str:
     """Write a safetensors file; returns its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = folded(network)
-    for name in ("fc3.weight", "fc3.bias"):
-        tensors[name] = (tensors[name].float() * sharpness).to(tensors[name].dtype)
-    save_file(tensors, path, metadata=header())
+    save_file(folded(network), path, metadata=header())
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -222,7 +222,7 @@ class Filter:
         """Yield each range's index, its part of the spectrum and the first estimates' gains."""
         end = first + spectrum.shape[1]
         rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
-        gains_of = self._head(rows)
+        gains_of = self._head(rows, refined=self._config.niter > 0)
         config = self._config
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]

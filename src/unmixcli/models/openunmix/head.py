@@ -28,13 +28,17 @@ class Head(Protocol):
     targets: tuple[str, ...]
     channels: int
 
-    def __call__(self, rows: Sequence[torch.Tensor]) -> Callable[[int], torch.Tensor]:
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
         """Make gains of a block of frames.
 
         Parameters
         ----------
         rows : sequence of Tensor, shape (frames, hidden)
             For each network.
+        refined : bool
+            Whether the EM goes on from the gains.
 
         Returns
         -------
@@ -79,7 +83,9 @@ class RectifiedHead:
             for first, end in ranges
         ]
 
-    def __call__(self, rows: Sequence[torch.Tensor]) -> Callable[[int], torch.Tensor]:
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
         """See `Head`."""
         return partial(self._gains, rows)
 
@@ -109,6 +115,8 @@ class BandMaskHead:
         softmax over the targets is the gain of every bin of a band.
     edges : Tensor, shape (bands + 1,)
         First bin of each band and, last, the number of bins.
+    em_factor : float
+        On the logits where the EM goes on from the gains: it makes masks sharper.
     ranges : sequence of (int, int)
     """
 
@@ -119,19 +127,25 @@ class BandMaskHead:
         shape: tuple[int, int],
         layer: Affine,
         edges: torch.Tensor,
+        em_factor: float,
         ranges: Ranges,
     ) -> None:
         self.targets = targets
         self.channels = shape[1]
+        self._em_factor = em_factor
         self._heads = list(heads)
         self._shape = shape
         self._layer = layer
         band = band_of_bin(edges).to(layer.bias.device)
         self._bands = [band[first:end] for first, end in ranges]
 
-    def __call__(self, rows: Sequence[torch.Tensor]) -> Callable[[int], torch.Tensor]:
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
         """See `Head`."""
         (row,) = rows
         logits = self._layer(row).view(row.shape[0], *self._shape, -1)
+        if refined:
+            logits.mul_(self._em_factor)
         masks = logits.softmax(1)[:, self._heads].permute(1, 2, 0, 3).contiguous()
         return lambda k: masks.index_select(-1, self._bands[k])

@@ -36,6 +36,7 @@ class Header(BaseModel):
     n_fft: int = Field(gt=0, multiple_of=2)
     hop: int = Field(gt=0)
     feature_floor: float = Field(gt=0)
+    em_factor: float = Field(default=1.0, gt=0)
 
     @field_validator("targets", mode="before")
     @classmethod
@@ -94,7 +95,7 @@ def build_joint(
     return (
         trunk,
         LogBandFront(layer("fc1"), edges, header.feature_floor),
-        BandMaskHead(tuple(targets), heads, shape, layer("fc3"), edges, ranges),
+        BandMaskHead(tuple(targets), heads, shape, layer("fc3"), edges, header.em_factor, ranges),
     )
 
 
