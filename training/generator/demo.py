@@ -70,14 +70,21 @@ def _during(song: Song, audio: np.ndarray, part: str) -> np.ndarray:
     return audio * gate
 
 
+def demo_singer() -> Singer:
+    """A calm voice that sings each syllable on its note."""
+    return Singer(
+        speaker=bank().names.index(SPEAKER), formants=1.0, breath=0.1, tilt_db=2.0, vibrato=0.3,
+        vibrato_hz=5.4, glide=0.035, legato=0.0, bends=0.0, drift=0.08, scoop=0.5, scoop_s=0.05,
+        rough=0.0, spoken=False,
+    )  # fmt: skip
+
+
 def render_demo() -> np.ndarray:
     """The stems, shape (4, 2, samples), float32."""
     song = compose_demo()
     rng = song.rng("demo")
     notes = [*_line(song, VERSE_LINE, 4), *_line(song, CHORUS_LINE, 8)]
-    singer = Singer(
-        bank().names.index(SPEAKER), 1.0, 0.1, 2.0, 0.3, 5.4, 0.035, 0.08, 0.5, 0.0, False
-    )
+    singer = demo_singer()
     lead = sing(song, notes, singer, rng)
     high = [Note(n.start, n.length, nearest(n.pitch + 4, song.chord_at(n.start).pitch_classes), 84)
             for n in notes]  # fmt: skip

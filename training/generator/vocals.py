@@ -157,7 +157,7 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     onset = np.zeros(frames)
     choices = bank().syllables(singer.speaker)
     hook = rng.choice(choices, 8)
-    for i, sung in enumerate(_melismas(notes, singer.legato, rng)):
+    for i, sung in enumerate(melismas(notes, singer.legato, rng)):
         source = hook[i % 8] if rng.random() < 0.4 else rng.choice(choices)
         length = sung[-1].start + sung[-1].length - sung[0].start
         whole = replace(sung[0], length=length)
@@ -183,7 +183,7 @@ def sing(song: Song, notes: list[Note], singer: Singer, rng: np.random.Generator
     return effects.normalise(np.stack([mono, mono]))
 
 
-def _melismas(notes: list[Note], legato: float, rng: np.random.Generator) -> list[list[Note]]:
+def melismas(notes: list[Note], legato: float, rng: np.random.Generator) -> list[list[Note]]:
     """Notes that are sung on one syllable, together."""
     groups: list[list[Note]] = []
     for note in notes:

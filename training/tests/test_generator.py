@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
 
-from training.generator import effects, soundfonts
+from training.generator import demo, effects, soundfonts
 from training.generator.oscillators import random_patch, render_patch
 from training.generator.song import Note, compose, melody
+from training.generator.vocals import melismas
 
 
 def test_plans_repeat_and_differ():
@@ -33,6 +36,19 @@ def test_patches_repeat():
     assert np.abs(render()).max() > 0.01
 
 
+def test_sung_on_one_syllable_are_notes_without_rests():
+    notes = [Note(0.0, 0.5, 60, 90), Note(0.5, 0.5, 62, 90), Note(1.5, 0.5, 64, 90)]
+    rng = np.random.default_rng(0)
+    assert melismas(notes, 1.0, rng) == [notes[:2], notes[2:]]
+    assert melismas(notes, 0.0, rng) == [[note] for note in notes]
+
+
+def test_the_demo_has_its_singer(monkeypatch):
+    bank = SimpleNamespace(names=["somebody", demo.SPEAKER])
+    monkeypatch.setattr(demo, "bank", lambda: bank)
+    assert demo.demo_singer().speaker == 1
+
+
 def test_effects_keep_shape_and_are_finite():
     rng = np.random.default_rng(2)
     audio = (0.1 * rng.standard_normal((2, 44_100))).astype(np.float32)
@@ -44,6 +60,7 @@ def test_effects_keep_shape_and_are_finite():
         lambda x: effects.echo(x, 0.1, 0.5, 0.5, True),
         lambda x: effects.chorus(x, rng),
         lambda x: effects.cabinet(x, rng),
+        lambda x: effects.sweep(x, rng, 120),
     ):
         out = effect(audio)
         assert out.shape == audio.shape
