@@ -69,6 +69,14 @@ def test_the_box_where_the_network_is_off_limits(
     assert not server.requests
 
 
+def test_the_box_where_the_proxy_is_nonsense(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
+    assert choose_model(registry(store, "http://127.0.0.1:9"), "auto") == "umx-synth"
+    assert "proxy settings are of no use" in caplog.text
+
+
 def test_no_box_is_no_excuse(store: Store) -> None:
     assert choose_model(registry(store, "http://127.0.0.1:9", box=False), "auto") == "umxhq"
 

@@ -22,7 +22,7 @@ from threading import Event
 import httpx
 
 from ..catalogue import is_loopback
-from ..errors import ModelError
+from ..errors import FetchError
 from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
 from .files import Cancelled, no_room, storage_error, write_small
@@ -34,8 +34,8 @@ def open_client(policy: Policy) -> httpx.Client:
 
     Raises
     ------
-    ModelError
-        If the proxies that the environment sets make no sense.
+    FetchError
+        If the proxies or certificates that the environment sets make no sense.
     """
     timeout = httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout, pool=None)
     # Compressed transfer would make byte ranges and lengths mean something else.
@@ -44,11 +44,11 @@ def open_client(policy: Policy) -> httpx.Client:
         return httpx.Client(timeout=timeout, headers=headers)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         # A SOCKS proxy without the package for it, or no address at all.
-        raise ModelError(f"the environment's proxy settings are of no use: {error}") from None
+        reason = "the environment's proxy settings are of no use"
+        raise FetchError(f"{reason}: {error}", reason) from None
     except OSError as error:
-        raise ModelError(
-            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name are of no use: {error}"
-        ) from None
+        reason = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR name are of no use"
+        raise FetchError(f"{reason}: {error}", reason) from None
 
 
 class _StartOver(Exception):
