@@ -1,6 +1,6 @@
 """The joint network: one trunk that shares the mixture out among all targets.
 
-A variant of Open-Unmix that costs about a quarter of four networks: it hears
+A variant of Open-Unmix that costs a fraction of four networks: it hears
 the logarithm of power in bands instead of the magnitude of bins, and its gains
 are masks that add up to one. Its file says in its header what it is.
 """
