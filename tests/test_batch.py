@@ -200,6 +200,22 @@ def test_a_model_that_fails_on_one_recording(
     assert statuses(outcome).count("separated") == 3
 
 
+def test_tags_are_read_once_a_recording(
+    batch: Run, album: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unmixcli import saving
+
+    read: list[Any] = []
+    original = saving.read_tags
+
+    def counting(source: Any) -> Any:
+        read.append(source)
+        return original(source)
+
+    monkeypatch.setattr(saving, "read_tags", counting)
+    assert statuses(batch()).count("separated") == len(read) > 1
+
+
 def test_a_model_that_cannot_be_had_stops_all(run: Run, album: list[str], tmp_path: Path) -> None:
     outcome = run("separate", "album", "-m", "nothing-like-it")
     assert outcome.code == 3

@@ -34,6 +34,9 @@ class Preset(StrEnum):
     GPU = "gpu"
 
 
+WhichPreset = Annotated[Preset, typer.Option(help="How long and how large.")]
+RunFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The run's folder.")]
+
 HOURS = {Preset.MINUTES: 0.5, Preset.HOURS: 8.0, Preset.GPU: 20.0}
 """Of songs that `all` renders."""
 
@@ -83,7 +86,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the Ogg files.")]) -
 
 @app.command()
 def train(
-    preset: Annotated[Preset, typer.Option(help="How long and how large.")] = Preset.HOURS,
+    preset: WhichPreset = Preset.HOURS,
     out: Folder = WORK,
     run: Annotated[str, typer.Option(help="Name of the run; an existing one goes on.")] = "run",
     steps: Annotated[
@@ -135,7 +138,7 @@ def train(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The run's folder.")],
+    run: RunFolder,
     path: Annotated[Path, typer.Argument(help="The .safetensors file to write.")],
 ) -> None:
     """Write a run's best weights, folded and in float16."""
@@ -170,7 +173,7 @@ def evaluate(
 
 @app.command()
 def plot(
-    run: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The run's folder.")],
+    run: RunFolder,
     path: Annotated[Path, typer.Argument(help="The picture to write, .svg or .png.")],
 ) -> None:
     """Draw the curves of a run."""
@@ -181,7 +184,7 @@ def plot(
 
 @app.command("all")
 def everything(
-    preset: Annotated[Preset, typer.Option(help="How long and how large.")] = Preset.HOURS,
+    preset: WhichPreset = Preset.HOURS,
     out: Folder = WORK,
     jobs: Annotated[int, typer.Option(help="Processes that render.")] = 2,
 ) -> None:

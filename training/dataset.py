@@ -56,13 +56,8 @@ class SongFolder:
     @property
     def files(self) -> list[Path]:
         if time.monotonic() - self._scanned > self._rescan_s:
-            self._files = sorted(f for folder in self.folders for f in folder.glob("*.npy"))
+            self._files = _song_files(self.folders, "train on")
             self._scanned = time.monotonic()
-            if not self._files:
-                raise FileNotFoundError(
-                    f"There are no songs to train on in {', '.join(map(str, self.folders))}. "
-                    "Render some first: python -m training render --hours 1"
-                )
         return self._files
 
     def piece(self, rng: np.random.Generator, samples: int, stem: int | None = None) -> np.ndarray:
@@ -76,6 +71,16 @@ class SongFolder:
             )
         start = int(rng.integers(length - samples + 1))
         return chosen[..., start : start + samples].astype(np.float32) / 32768
+
+
+def _song_files(folders: list[Path], purpose: str) -> list[Path]:
+    files = sorted(f for folder in folders for f in folder.glob("*.npy"))
+    if not files:
+        raise FileNotFoundError(
+            f"There are no songs to {purpose} in {', '.join(map(str, folders))}. "
+            "Render some first: python -m training render --hours 1"
+        )
+    return files
 
 
 def _faster(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -228,13 +233,7 @@ def validation_batch(folder: Path, frames: int = 256) -> dict[str, torch.Tensor]
     """The middle of every song of a folder, as it is: the same examples every time."""
     samples = N_FFT + (frames - 1) * HOP
     examples = []
-    files = sorted(folder.glob("*.npy"))
-    if not files:
-        raise FileNotFoundError(
-            f"There are no songs to validate with in {folder}. "
-            "Render some first: python -m training render --hours 1"
-        )
-    for file in files:
+    for file in _song_files([folder], "validate with"):
         song = np.load(file, mmap_mode="r")
         start = max(0, (song.shape[-1] - samples) // 2)
         audio = song[..., start : start + samples].astype(np.float32) / 32768

@@ -132,18 +132,18 @@ class Batch:
                 continue
             source = str(found.path)
             try:
-                recording = self._open(found)
+                opened = self._open(found)
             except UnmixError as error:
                 yield Outcome(source, error)
                 continue
-            if isinstance(recording, Skipped):
-                yield Outcome(source, recording)
+            if isinstance(opened, Skipped):
+                yield Outcome(source, opened)
                 continue
             # Not before there is something to separate: it may have to be fetched.
             self._separator = self._separator or self._load(self._config)
-            yield Outcome(source, self._separate(self._separator, recording, found.subfolder))
+            yield Outcome(source, self._separate(self._separator, *opened))
 
-    def _open(self, found: Found) -> Excerpt | Skipped:
+    def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
         if found.path is STDIN or found.path.exists():
             self._choose_model()
         config = self._config
@@ -157,7 +157,8 @@ class Batch:
         self._claims.claim(path, destination.stems.values())
         if config.skip_existing and not destination.missing(self._recipe):
             return Skipped(destination.stems)
-        return open_excerpt(path, config.start, config.duration, config.temp_dir, content)
+        recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
+        return recording, destination
 
     def _choose_model(self) -> None:
         """Settle on a model, once there is something that needs one."""
@@ -177,11 +178,11 @@ class Batch:
         self._namer = Namer.of(self._config, self._card.name, self._plan.names)
 
     def _separate(
-        self, separator: Separator, recording: Excerpt, subfolder: Path
+        self, separator: Separator, recording: Excerpt, destination: Destination
     ) -> SeparatedTrack | UnmixError:
         try:
             with self._watch(recording) as progress:
-                return separator.separate_file(recording, progress, subfolder=subfolder)
+                return separator.separate_file(recording, progress, destination=destination)
         except UnmixError as error:
             return error
         except Exception as error:  # a model's own failure is no reason to give up the others

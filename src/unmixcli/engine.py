@@ -181,7 +181,7 @@ class Separator:
         recording: str | Path | Excerpt,
         progress: Progress | None = None,
         *,
-        subfolder: Path = Path(),
+        destination: Destination | None = None,
     ) -> SeparatedTrack:
         """Separate a file and write its stems.
 
@@ -193,8 +193,8 @@ class Separator:
             A path is opened with the ``start`` and ``duration`` of the config.
         progress : callable, optional
             Takes the stage and the fraction done, 0 to 1.
-        subfolder : Path
-            Where below the output folder the stems go.
+        destination : Destination, optional
+            Where its stems go, where that is known already.
 
         Returns
         -------
@@ -213,8 +213,8 @@ class Separator:
             recording = open_excerpt(
                 Path(recording), config.start, config.duration, config.temp_dir
             )
-        destination = Destination.of(
-            config, self.plan, self._namer, recording.path, recording.content, subfolder
+        destination = destination or Destination.of(
+            config, self.plan, self._namer, recording.path, recording.content
         )
         page = page_path(destination.stems) if config.page else None
         if page and not config.overwrite:

@@ -126,7 +126,7 @@ class Source:
 
 
 class Manifest:
-    """The entries about the stems in one place.
+    """The entries about the stems in one place, read anew for each question.
 
     Parameters
     ----------
@@ -136,7 +136,6 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._entries = _read(path)
 
     def missing(self, recipe: Recipe, source: Source, stems: Mapping[str, Path]) -> str | None:
         """Say why stems cannot pass for done, or None if they are.
@@ -147,7 +146,7 @@ class Manifest:
         if not any(path.exists() for path in stems.values()):
             return "not made yet"
         names = {self._name(path) for path in stems.values()}
-        entry = next((e for e in self._entries if names <= set(e["stems"])), None)
+        entry = next((e for e in _read(self.path) if names <= set(e["stems"])), None)
         if entry is None:
             return "made by hand or by another program"
         if not entry.get("done"):
@@ -162,7 +161,7 @@ class Manifest:
     def half_made(self, stems: Iterable[Path]) -> set[Path]:
         """Return those of the files that a process which died left of a set."""
         left = set()
-        for entry in self._entries:
+        for entry in _read(self.path):
             if entry.get("done"):
                 continue
             for path in stems:
@@ -217,7 +216,6 @@ class Manifest:
         return os.path.relpath(path, self.path.parent).replace(os.sep, "/")
 
     def _write(self, entries: list[dict[str, Any]]) -> None:
-        self._entries = entries
         try:
             if not entries:
                 self.path.unlink(missing_ok=True)
