@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
+from ...words import some
 from ..cards import ModelCard
-from ..tensors import read_state, some
+from ..tensors import read_state
 from .streaming import HybridDemucs
 
 LAST_TORCHAUDIO = 11

@@ -11,7 +11,6 @@ of the ISMIR 2021 Workshop on Music Source Separation, 2021.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 
@@ -19,13 +18,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...options.config import SeparationConfig
 from ..cards import ModelCard
-from ..interface import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress, Request
 from .options import Options
 from .segments import CrossFade, cut
-
-log = logging.getLogger("unmixcli")
 
 STATISTICS_BLOCK = 65536
 """Samples that the statistics are gathered over at a time."""
@@ -33,9 +29,6 @@ SILENCE = 1e-12
 """A standard deviation below this is none: 240 dB below full scale."""
 MEASURING = 0.02
 """Share of the first reading in the work."""
-
-_FOR_OTHERS = ("niter", "softmask", "alpha", "wiener_win_len")
-"""Options of a separation that is done by filtering the mixture, which this one is not."""
 
 
 class HybridDemucs:
@@ -58,28 +51,22 @@ class HybridDemucs:
         self.targets = tuple(targets)
         self.sample_rate = card.sample_rate
         self.channels = int(network.audio_channels)  # type: ignore[arg-type]
-        self._name = card.name
         self._network = network
         self._shortest = 2 * int(network.hop_length)  # type: ignore[arg-type]
         self._rows = [card.targets.index(target) for target in targets]
         self._device = device
-        self._warned = False
 
     def separate(
-        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+        self, mixture: Mixture, request: Request[Options], progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
-        self._warn(config)
-        hop, overlap = Options.model_validate(config.options).samples(self.sample_rate)
+        hop, overlap = request.options.samples(self.sample_rate)
         mean, deviation = measure(mixture, progress)
         joined = CrossFade(min(overlap, mixture.length))
         for first, segment in cut(mixture.blocks(), mixture.length, hop, overlap):
             end = first + segment.shape[-1]
             estimate = self._estimate(segment, mean, deviation)
             stems = joined.push(estimate, end == mixture.length)
-            if config.residual:
-                rest = segment[:, : stems.shape[-1]] - stems.sum(0)
-                stems = np.concatenate([stems, rest[np.newaxis]])
             if stems.shape[-1]:
                 yield stems
             progress("separating", MEASURING + (1 - MEASURING) * end / mixture.length)
@@ -94,18 +81,6 @@ class HybridDemucs:
             stems = self._network(audio[np.newaxis])[0, self._rows, :, :samples]
             estimate: Block = (stems * deviation + mean).cpu().numpy()
         return estimate
-
-    def _warn(self, config: SeparationConfig) -> None:
-        """Tell, once, of options that were set and do nothing."""
-        fields = SeparationConfig.model_fields
-        idle = [name for name in _FOR_OTHERS if getattr(config, name) != fields[name].default]
-        if idle and not self._warned:
-            self._warned = True
-            log.warning(
-                "%s: no effect with %s, which estimates waveforms and filters nothing",
-                ", ".join(idle),
-                self._name,
-            )
 
 
 def measure(mixture: Mixture, progress: Progress) -> tuple[float, float]:
