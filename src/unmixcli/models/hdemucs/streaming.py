@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from ...audio.blocks import BlockReader
-from ...catalogue import ModelCard
-from ...config import SeparationConfig
-from ..base import Block, Mixture, Progress
+from ...options.config import SeparationConfig
+from ..cards import ModelCard
+from ..interface import Block, Mixture, Progress
 from ..segmented import CrossFadeScheme, SegmentedModel
 from .options import Options
 
@@ -35,7 +35,7 @@ class _Request:
 
 
 class HybridDemucs:
-    """A network as a model; see `unmixcli.models.base.Model`.
+    """A network as a model; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class HybridDemucs:
     def separate(
         self, mixture: Mixture, config: SeparationConfig, progress: Progress
     ) -> Iterator[Block]:
-        """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
+        """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         self._warn(config)
         request = _Request(Options.model_validate(config.options))
         stems = self._segmented.separate(mixture, request, progress)

@@ -16,7 +16,7 @@ from torch import nn
 
 from ...audio.blocks import BlockReader, crop, reflect
 from ...errors import ModelError
-from ..base import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress
 from ..workers import Workers
 from .bag import Network
 from .joining import Joining
@@ -44,7 +44,7 @@ class Request(Protocol):
 
 
 class SegmentedModel:
-    """A network and a scheme as a model; see `unmixcli.models.base.Model`.
+    """A network and a scheme as a model; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class SegmentedModel:
         self._workers = Workers(device, at_once)
 
     def separate(self, mixture: Mixture, request: Request, progress: Progress) -> Iterator[Block]:
-        """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
+        """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         scheme = self._scheme(request.options)
         share, moments = 0.0, None
         if scheme.normalised:
