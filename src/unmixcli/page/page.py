@@ -112,7 +112,10 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
 
 def _write_sound(file: TextIO, recordings: Mapping[str, Excerpt]) -> None:
     """Write the pieces of all stems, side by side, so that no stem is held whole."""
-    streams = [sound.pieces(_at_opus_rate(recording)) for recording in recordings.values()]
+    streams = [
+        sound.pieces(_at_opus_rate(recording), _opus_length(recording))
+        for recording in recordings.values()
+    ]
     for number, row in enumerate(zip(*streams, strict=True)):
         for stem, (piece, recording) in enumerate(zip(row, recordings.values(), strict=True)):
             bits = sound.bit_rate(len(streams), len(piece), recording.seconds)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.blocks import BlockReader
 from ..errors import UsageError
 from ..models.cards import ModelCard
 from ..options.config import SeparationConfig
@@ -115,11 +116,13 @@ class Plan:
             yield from stems
             return
         needs_mixture = any(row[-1] for row in self.parts)
-        lockstep = _Lockstep(mixture)
+        reader, done = BlockReader(mixture), 0
         for block in stems:
             if not block.shape[-1]:
                 continue
-            terms = [*block, lockstep.take(block.shape[-1])] if needs_mixture else list(block)
+            end = done + block.shape[-1]
+            terms = [*block, reader.read(done, end)] if needs_mixture else list(block)
+            done = end
             out = np.zeros((len(self.parts), *block.shape[1:]), np.float32)
             for k, row in enumerate(self.parts):
                 # The stems first and the mixture last, one after the other: the residual
@@ -128,24 +131,6 @@ class Plan:
                     if part:
                         out[k] += part * term
             yield out
-
-
-class _Lockstep:
-    """A stream in blocks of the sizes that are asked for."""
-
-    def __init__(self, blocks: Iterable[Audio]) -> None:
-        self._blocks = iter(blocks)
-        self._rest: Audio | None = None
-
-    def take(self, count: int) -> Audio:
-        parts: list[Audio] = []
-        while count:
-            if self._rest is None or not self._rest.shape[-1]:
-                self._rest = next(self._blocks)
-            part, self._rest = self._rest[..., :count], self._rest[..., count:]
-            parts.append(part)
-            count -= part.shape[-1]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, -1)
 
 
 def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from ..catalogue import shipped_cards
 from .options import Options
 
 if TYPE_CHECKING:
-    from .streaming import HybridDemucs
+    from ..segmented import SegmentedModel
 
 
 class _Plugin:
@@ -29,7 +29,7 @@ class _Plugin:
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-    ) -> HybridDemucs:
+    ) -> SegmentedModel:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 

@@ -104,7 +104,7 @@ class OpenUnmix:
         """Run the input layers of all networks over the mixture."""
         frames = self._framing.frames(mixture.length)
         sizes = block_sizes(frames, self._workers.block_size(frames, ANALYSIS_FRAMES))
-        stretches = frame_blocks(mixture.blocks(), self._framing, sizes)
+        stretches = frame_blocks(mixture.blocks(), mixture.length, self._framing, sizes)
         for end in self._workers.map(partial(self._read_in, sequences), stretches):
             progress(end / frames)
 
@@ -125,7 +125,9 @@ class OpenUnmix:
         readings = filtering.readings + 1
 
         def stretches() -> Iterator[tuple[int, Audio]]:
-            return frame_blocks(mixture.blocks(), self._framing, filtering.block_sizes)
+            return frame_blocks(
+                mixture.blocks(), mixture.length, self._framing, filtering.block_sizes
+            )
 
         for reading in range(filtering.readings):
             measurements = self._workers.map(filtering.measure, stretches())
