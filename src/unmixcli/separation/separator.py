@@ -31,6 +31,7 @@ from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
 from .order import Order
+from .precision import resolve_precision
 from .results import SeparatedTrack
 
 if TYPE_CHECKING:
@@ -91,10 +92,16 @@ class Separator:
     def _load(self, order: Order, registry: Registry, fetch_progress: Report | None) -> None:
         config = order.config
         self.order = order
-        self.card, self._model = registry.load_model(
-            config.model,
+        device = resolve_device(config.device)
+        known = registry.resolve(config.model)
+        self.precision = resolve_precision(
+            config.precision, device, known.precisions, known.card.name
+        )
+        self.card, self._model = registry.load(
+            known,
             order.plan.targets,
-            resolve_device(config.device),
+            device,
+            precision=self.precision,
             offline=config.offline,
             progress=fetch_progress,
         )
