@@ -182,8 +182,8 @@ class SeparationConfig(BaseModel):
         Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)
     ] = Field(
         default="auto",
-        description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on processors "
-        "and graphics cards that have it, and differs inaudibly; auto is float32 on processors.",
+        description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
+        "processors and graphics cards that have it, and differs inaudibly; auto is float32 on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,

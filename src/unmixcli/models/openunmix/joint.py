@@ -100,12 +100,11 @@ def build_joint(
     trunk = Trunk.of(state, state["fc2.weight"].T, state["fc2.bias"], device)
     heads = [header.targets.index(target) for target in targets]
     shape = (len(header.targets), header.channels)
+    output = layer("fc3").to(dtype)
     return (
         trunk.to(dtype),
         LogBandFront(layer("fc1"), edges, header.feature_floor),
-        BandMaskHead(
-            tuple(targets), heads, shape, layer("fc3").to(dtype), edges, header.em_factor, ranges
-        ),
+        BandMaskHead(tuple(targets), heads, shape, output, edges, header.em_factor, ranges),
     )
 
 

@@ -121,13 +121,14 @@ class Recurrence:
     ) -> None:
         """Run one direction of one layer over the track."""
         state: tuple[torch.Tensor, torch.Tensor] | None = None
+        dtype = next(lstm.parameters()).dtype
         for first in reversed(self._starts) if backwards else self._starts:
             if self._stop.is_set():
                 return
             rows = _read(inputs, first, self._end(first)).to(self._device)
             if backwards:
                 rows = rows.flip(0)
-            rows, state = lstm(rows.unsqueeze(1).to(lstm.weight_ih_l0.dtype), state)
+            rows, state = lstm(rows.unsqueeze(1).to(dtype), state)
             rows = rows.squeeze(1)
             output.write(first, (rows.flip(0) if backwards else rows).float().cpu())
             self._blocks_done += 1
