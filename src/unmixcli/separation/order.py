@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ..audio.formats import Encoding
 from ..models.cards import ModelCard
 from ..models.default import choose_model, likely_card
 from ..models.interface import Request
-from ..models.known import KnownModel
+from ..models.known import KnownModel, PartsOptions
 from ..models.registry import Registry
 from ..options.config import (
     AUTO,
@@ -142,13 +143,20 @@ class Order:
                 value != field.default
             ):
                 shown.append(_flag(name, value))
-        for name, field in type(self.options).model_fields.items() if self.options else ():
-            value = getattr(self.options, name)
-            if value != field.default or name in _ALWAYS_SHOWN:
-                shown.append(
-                    _flag(name, value) if name in SHORTHANDS else f"--option {name}={value}"
-                )
-        return tuple(shown)
+        shown += _options_of(self.options)
+        return tuple(dict.fromkeys(shown))
+
+
+def _options_of(options: BaseModel | None) -> Iterator[str]:
+    """Yield a model's own options that are no defaults, those of its parts too."""
+    if isinstance(options, PartsOptions):
+        for part in (options.own, *options.parts):
+            yield from _options_of(part)
+        return
+    for name, field in type(options).model_fields.items() if options else ():
+        value = getattr(options, name)
+        if value != field.default or name in _ALWAYS_SHOWN:
+            yield _flag(name, value) if name in SHORTHANDS else f"--option {name}={value}"
 
 
 def _flag(name: str, value: object) -> str:
