@@ -217,12 +217,13 @@ class Separator:
         if page and not config.overwrite:
             refuse_existing([page])
         recipe = order.recipe
-        replaced = destination.replaceable(
-            recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
-        )
         shape = self._shape(recording)
-        saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
-        levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
+        with destination.claim():
+            replaced = destination.replaceable(
+                recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
+            )
+            saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
+            levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
         if page:
             report("drawing", 1.0)
             about = About(recording.path, destination.tags, self.card, order.settings)
