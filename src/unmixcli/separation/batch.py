@@ -41,28 +41,28 @@ class Batch:
     ----------
     config : SeparationConfig
     watch : callable
-        Takes an `Excerpt` and returns a context manager that gives the
+        Takes an `Excerpt` and returns a context manager that yields the
         callback for its progress.
     fetching : callable
-        Returns a context manager that gives the callback for fetching,
+        Returns a context manager that yields the callback for downloads;
         see `unmixcli.models.store.FetchEvent`.
     loaded : callable, optional
-        Takes the `Separator` once its model is loaded, which happens when
-        there is something to separate.
+        Takes the `Separator` when its model is loaded, which happens before
+        the first recording that is not skipped.
 
     Attributes
     ----------
     problems : list of Problem
-        Plugins and tables of catalogues that were left out.
+        Plugins and catalogue entries that could not be used.
     place : str
-        Of the recording in work among all, such as ``3/100``; empty for one.
+        Position of the current recording, such as ``3/100``; empty if there is only one.
 
     Raises
     ------
     UsageError
         If the options make no sense for the model.
     ModelError
-        If there is no such model.
+        If the model is unknown.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Batch:
         self.place = ""
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
-        """Separate recordings; a failure of one does not stop the next.
+        """Separate recordings; a failure does not stop the batch.
 
         Parameters
         ----------
@@ -93,7 +93,7 @@ class Batch:
         Yields
         ------
         Outcome
-            One for each recording, as soon as it is done.
+            One for each recording, as soon as it is finished.
 
         Raises
         ------
@@ -142,9 +142,9 @@ class Batch:
         return Outcome(source, track)
 
     def _load(self) -> Separator:
-        """Load the model, once there is something to separate: it may have to be fetched."""
+        """Load the model before the first separation; it may have to be downloaded."""
         if self._separator is None:
-            # Here, since it needs torch and skipping does not.
+            # Imported here because it needs torch, which skipping does not.
             from .separator import Separator
 
             with self._fetching() as report:

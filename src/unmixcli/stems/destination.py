@@ -1,4 +1,4 @@
-"""Where the stems of one recording go, and what is there already."""
+"""Where the stems of one recording go, and which of them already exist."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the stems of one recording go, and what is there already.
+    """Where the stems of one recording go, and which of them already exist.
 
     Attributes
     ----------
     recording : Path
     stems : dict of str to Path
     tags : Tags
-        Of the recording.
+        The tags of the recording.
     manifest : Manifest
     source : Source
     """
@@ -59,18 +59,18 @@ class Destination:
         namer : Namer
         stems : sequence of str
         path : Path
-            Of the recording.
+            The recording.
         content : file object, optional
-            Its bytes, where the path is only a name.
+            Its bytes, if the path is only a name.
         subfolder : Path
-            Where below the output folder its stems go.
+            Folder of its stems below the output folder.
         with_tags : bool
             Whether the stems get the recording's tags.
 
         Raises
         ------
         InputError
-            If there is no such recording.
+            If the recording does not exist.
         UsageError
             If two stems would have the same name.
         """
@@ -83,7 +83,7 @@ class Destination:
         return cls(path, paths, tags if with_tags else Tags(), manifest, source)
 
     def missing(self, recipe: Recipe) -> str | None:
-        """Say why the stems cannot pass for done, or None if they are."""
+        """Say why the stems are not up to date, or return None if they are."""
         return self.manifest.missing(recipe, self.source, self.stems)
 
     def claim(self) -> Lease:
@@ -119,7 +119,7 @@ class Destination:
         DoneError
             If they are what would be made.
         OutputError
-            If others are in the way.
+            If other files are in the way.
         """
         paths = list(self.stems.values())
         if overwrite:
