@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import ModelError
+from ..words import some
 
 
 def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tensor]:
@@ -34,12 +35,6 @@ def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tens
         but tensors by name.
     """
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, unused)
-
-
-def some(keys: list[str]) -> str:
-    """Name a few keys in a message, and count the rest."""
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -18,10 +18,10 @@ from typing import TextIO
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
-from ..words import display
+from ..words import clock, display
 from . import sound
 from .colours import css
-from .facts import About, byline, clock, facts, heading, summary
+from .facts import About, byline, facts, heading, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
