@@ -1,0 +1,37 @@
+"""The entry point: which SCNets there are, their options, how one is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...catalogue import ModelCard, shipped_cards
+from ..chunked import Options
+from .parameters import Parameters
+
+if TYPE_CHECKING:
+    from ..segmented import SegmentedModel
+
+
+class _Plugin:
+    """See `unmixcli.models.base.Plugin`."""
+
+    options = Options
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        return shipped_cards("scnet")
+
+    def check(self, card: ModelCard) -> None:
+        Parameters.of(card)
+
+    def load(
+        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    ) -> SegmentedModel:
+        # torch is imported when a model is loaded, not when models are listed.
+        from .loading import load_model
+
+        return load_model(card, weights, targets, device)
+
+
+plugin = _Plugin()
