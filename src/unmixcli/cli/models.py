@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
-from ..registry import Registry
-from ..resolved import Resolved
-from ..store import Outcome
+from ..models.known import KnownModel
+from ..models.registry import Registry
+from ..models.store import Outcome
 from .models_result import (
     AddedFile,
     AddResult,
@@ -189,7 +189,7 @@ def add(
     _raise_first(errors)
 
 
-def _resolve(registry: Registry, names: Iterable[str]) -> list[Resolved]:
+def _resolve(registry: Registry, names: Iterable[str]) -> list[KnownModel]:
     found = [registry.resolve(name) for name in names]
     return list({(known.card.plugin, known.card.name): known for known in found}.values())
 

@@ -2,7 +2,7 @@
 
 A family hands over a *network*: a callable from segments, float32 of shape
 (batch, channels, samples), to their stems, (batch, stems, channels, samples).
-`SegmentedModel` makes a `unmixcli.models.base.Model` of it::
+`SegmentedModel` makes a `unmixcli.models.interface.Model` of it::
 
     SegmentedModel(
         network,                          # or Bag([network, ...], weights, rows)

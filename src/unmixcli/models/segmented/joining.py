@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base import Block
+from ..interface import Block
 from .schemes import Segment
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...audio.blocks import BlockReader
-from ..base import Mixture
+from ..interface import Mixture
 
 STATISTICS_BLOCK = 65536
 """Samples that are gathered at a time."""

@@ -1,0 +1,228 @@
+"""The record of how stems were made, kept beside them, and what follows from it.
+
+`Manifest` is a small JSON file with one entry for each separation whose stems
+are there. An entry is written just before the stems take their names and
+closed just after, so an entry that is still open tells of a process that died
+in between and which of the files were its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import OutputError
+from ..files.hashing import sha256_of
+from ..files.parts import Part, is_locked, sweep
+from ..words import display
+from .recipe import Recipe
+
+MANIFEST = "unmix.json"
+"""How the names of manifests end; they begin with a dot."""
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recording as far as it decides what its stems are."""
+
+    name: str
+    size: int
+    modified: int
+    """Nanoseconds; 0 if not known."""
+    path: Path | None = None
+    digest: str = ""
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        """Describe a file; it is hashed when that is needed.
+
+        Raises
+        ------
+        OSError
+            If it cannot be looked at.
+        """
+        facts = path.stat()
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+
+    def sha256(self) -> str:
+        """Return the digest of its bytes."""
+        return self.digest or (sha256_of(self.path) if self.path else "")
+
+    def is_same(self, made: Any) -> bool:
+        """Compare with what an entry says of the recording it was made from."""
+        if not isinstance(made, dict) or made.get("size") != self.size:
+            return False
+        if self.modified and made.get("modified") == self.modified:
+            return True
+        return made.get("sha256") == self.sha256()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what an entry is to say."""
+        return {
+            "name": self.name,
+            "size": self.size,
+            "modified": self.modified,
+            "sha256": self.sha256(),
+        }
+
+
+class Manifest:
+    """The entries about the stems in one place, read anew for each question.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, which need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def missing(self, recipe: Recipe, source: Source, stems: Mapping[str, Path]) -> str | None:
+        """Say why stems cannot pass for done, or None if they are.
+
+        They are if all are there in their full size, and were made from the
+        same recording by the same recipe.
+        """
+        if not any(path.exists() for path in stems.values()):
+            return "not made yet"
+        names = {self._name(path) for path in stems.values()}
+        entry = next((e for e in _read(self.path) if names <= set(e["stems"])), None)
+        if entry is None:
+            return "made by hand or by another program"
+        if not entry.get("done"):
+            return "half made"
+        if difference := recipe.difference(entry):
+            return f"made {difference}"
+        for path in stems.values():
+            if _size(path) != entry["stems"][self._name(path)].get("size"):
+                return f"changed since: {path.name}"
+        return None if source.is_same(entry.get("source")) else "made from another recording"
+
+    def half_made(self, stems: Iterable[Path]) -> set[Path]:
+        """Return those of the files that a process which died left of a set."""
+        left = set()
+        for entry in _read(self.path):
+            if entry.get("done"):
+                continue
+            for path in stems:
+                facts = entry["stems"].get(self._name(path))
+                try:
+                    now = path.lstat()
+                except OSError:
+                    continue
+                if facts == _facts(now) and not is_locked(path):
+                    left.add(path)
+        return left
+
+    @contextmanager
+    def entry(self, recipe: Recipe, source: Source, parts: Mapping[Path, Path]) -> Iterator[None]:
+        """Record that finished files take their names while in the context.
+
+        Parameters
+        ----------
+        recipe : Recipe
+        source : Source
+        parts : mapping of Path to Path
+            Where each stem goes, and where it is until then.
+
+        Raises
+        ------
+        OutputError
+            If the record cannot be written.
+        """
+        try:
+            stems = {self._name(path): _facts(part.lstat()) for path, part in parts.items()}
+            made: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
+            made |= {"options": dict(recipe.options), "model_options": dict(recipe.model_options)}
+            made |= {"source": source.facts(), "stems": stems}
+        except OSError as error:
+            raise self._failure(error) from None
+        # What was known of files that are replaced is no longer true, nor of those that are gone.
+        kept = [
+            old
+            for old in _read(self.path)
+            if not set(old["stems"]) & set(stems)
+            and any((self.path.parent / name).exists() for name in old["stems"])
+        ]
+        self._write([*kept, {"done": False} | made])
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OutputError):
+                self._write(kept)
+            raise
+        self._write([*kept, {"done": True} | made])
+
+    def _name(self, path: Path) -> str:
+        return os.path.relpath(path, self.path.parent).replace(os.sep, "/")
+
+    def _write(self, entries: list[dict[str, Any]]) -> None:
+        try:
+            if not entries:
+                self.path.unlink(missing_ok=True)
+                return
+            sweep(self.path)
+            part = Part(self.path)
+            try:
+                content = {"version": VERSION, "made": entries}
+                part.path.write_text(json.dumps(content, indent=1), encoding="ascii")
+                part.put(self.path, overwrite=True)
+            finally:
+                part.discard()
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{display(self.path)} cannot be written: {error.strerror}; "
+            "choose another folder with --outdir"
+        )
+
+
+def stems_in(folder: Path) -> set[Path]:
+    """Return the files that the manifests in a folder call stems."""
+    return {
+        folder / name
+        for path in folder.glob(f".*{MANIFEST}")
+        for entry in _read(path)
+        for name in entry["stems"]
+    }
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Read the entries; a file that makes no sense has none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        return []
+    made = content.get("made")
+    entries = made if isinstance(made, list) else []
+    return [
+        entry
+        for entry in entries
+        if isinstance(entry, dict)
+        and isinstance(entry.get("stems"), dict)
+        and all(isinstance(facts, dict) for facts in entry["stems"].values())
+    ]
+
+
+def _facts(stat: os.stat_result) -> dict[str, int]:
+    return {"size": stat.st_size, "modified": stat.st_mtime_ns}
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
