@@ -3,113 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from ...catalogue import ModelCard
-from ...errors import ModelError
-from ..measuring import Measured
-from ..segmented import SegmentedModel
-from ..state import read_state
+from ..cards import ModelCard
+from ..chunked.loading import make_model, open_weights
+from ..chunked.sizing import Sizing
+from ..interface import Model
+from ..tensors import TensorFile, load_into
 from .network import MDX23C, Sizes
 from .parameters import Parameters
 from .spectrum import Spectrum
 
-_HEADS = "final_conv.2.weight"
+WHAT = "an MDX23C network"
 
 
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-) -> SegmentedModel:
-    """Build a model from a checkpoint; see `unmixcli.models.base.Plugin.load`.
+) -> Model:
+    """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
-    The card's targets name what the network estimates, in order. Its last layer
-    keeps only the targets wanted.
+    The checkpoint does not hold the names of its targets: the card names them, in order.
     """
     parameters = Parameters.of(card)
-    if len(card.weights) != 1:
-        raise ModelError(
-            f"{card.name} names {len(card.weights)} weights files; an MDX23C network estimates "
-            "all of its targets and is one file"
-        )
-    network = build_network(weights[card.weights[0].file], card, targets)
-    return SegmentedModel(
-        network.to(torch.device(device)),
-        {target: row for row, target in enumerate(targets)},
-        sample_rate=card.sample_rate,
-        channels=network.sizes.audio_channels,
-        device=torch.device(device),
-        scheme=parameters.scheme,
-    )
+    file = open_weights(card, weights, WHAT)
+    network = build_network(file, parameters, card.channels or 2)
+    return make_model(network, file, card, parameters, targets, device)
 
 
-def build_network(path: Path, card: ModelCard, targets: Sequence[str]) -> MDX23C:
+def build_network(file: TensorFile, parameters: Parameters, audio_channels: int = 2) -> MDX23C:
     """Build the network that a file holds, ready to infer.
 
     Parameters
     ----------
-    path : Path
-        A state dict of the network called TFC-TDF v3 or MDX23C.
-    card : ModelCard
-        Its targets name what the network estimates, in order.
-    targets : sequence of str
-        Those wanted: what the network returns, in this order.
+    file : TensorFile
+    parameters : Parameters
+    audio_channels : int
+        Its tensors tell only this times the sub-bands.
 
     Raises
     ------
     ModelError
-        If the file cannot be read or is not exactly such a network.
+        If the file is not exactly such a network.
     """
-    file = Measured(path, read_state(path), "an MDX23C network")
-    sizes = _measure(file, Parameters.of(card), card.channels or 2)
-    if sizes.stems != len(card.targets):
-        raise ModelError(
-            f"{path} estimates {sizes.stems} targets, but {card.name} is described as having "
-            f"{len(card.targets)}: {', '.join(card.targets)}"
-        )
-    file.compare(_empty(file, sizes).state_dict())
-    network = _empty(file, replace(sizes, stems=len(targets)))
-    rows = [card.targets.index(target) for target in targets]
-    heads = file.state[_HEADS]
-    kept = heads.reshape(sizes.stems, -1, *heads.shape[1:])[rows].flatten(0, 1)
-    network.load_state_dict({**file.state, _HEADS: kept}, strict=True, assign=True)
-    network.to(memory_format=torch.channels_last)
-    return network.eval().requires_grad_(False)
-
-
-def _empty(file: Measured, sizes: Sizes) -> MDX23C:
-    """Build a network without memory or a first guess for its parameters: a file has them."""
+    sizing = Sizing(file, WHAT)
+    sizes = _measure(sizing, parameters, audio_channels)
     try:
-        with torch.device("meta"):
-            return MDX23C(sizes)
+        with torch.device("meta"):  # without memory or a first guess: the file has the numbers
+            network = MDX23C(sizes)
     except (ArithmeticError, RuntimeError, ValueError) as error:
-        raise file.fault(f"its sizes do not go together ({error})") from None
+        raise sizing.fault(f"its sizes do not go together ({error})") from None
+    load_into(network, file, WHAT)
+    return network
 
 
-def _measure(file: Measured, parameters: Parameters, audio_channels: int) -> Sizes:
+def _measure(file: Sizing, parameters: Parameters, audio_channels: int) -> Sizes:
     """Read the sizes of the network off its tensors."""
     channels, values, *_ = file.shape("first_conv.weight", 4)
     scales = file.count(r"encoder_blocks\.(\d+)\.")
     grown, _, *factor = file.shape("encoder_blocks.0.downscale.conv.2.weight", 4)
     narrow, bins = file.shape("encoder_blocks.0.tfc_tdf.blocks.0.tdf.2.weight", 2)
-    outputs = file.shape(_HEADS, 4)[0]
+    outputs = file.shape("final_conv.2.weight", 4)[0]
     bands, rest = divmod(values, 2 * audio_channels)
     if rest or outputs % values or grown < channels:
         raise file.fault(
-            f"{values} values of {audio_channels} channels, {outputs} outputs, and {channels} "
-            f"channels that become {grown}"
+            f"{audio_channels} channels of audio, {values} of the spectrogram, {outputs} outputs "
+            f"and {channels} channels that become {grown} do not go together"
         )
     shrinks, halves = factor
     if bins % halves**scales or parameters.frames % shrinks**scales:
         raise file.fault(
-            f"it shrinks an image by {shrinks} × {halves} {scales} times, and chunks of "
+            f"it shrinks an image {scales} times by {shrinks} × {halves}, and chunks of "
             f"{parameters.chunk} samples give one of {parameters.frames} × {bins}"
         )
     if bands * bins > parameters.n_fft // 2 + 1:
         raise file.fault(
-            f"it has {bands * bins} bins, and frames of {parameters.n_fft} samples only "
+            f"it reads {bands * bins} bins, and frames of {parameters.n_fft} samples have only "
             f"{parameters.n_fft // 2 + 1}"
         )
     return Sizes(

@@ -12,6 +12,7 @@ Track Technical Report: TFC-TDF-UNet v3", arXiv:2306.09382.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -115,7 +116,10 @@ class MDX23C(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.stems = sizes.stems
+        self.audio_channels = sizes.audio_channels
+        self._bands = sizes.bands
+        self._spectrum = sizes.spectrum
         channels, bins, narrow = sizes.at(sizes.scales)
         self.first_conv = Pointwise(sizes.values, sizes.channels)
         self.encoder_blocks = nn.ModuleList(Encode(sizes, n) for n in range(sizes.scales))
@@ -127,13 +131,19 @@ class MDX23C(nn.Module):
             Pointwise(sizes.channels, sizes.stems * sizes.values),
         )
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Estimate these targets only, in this order, from now on."""
+        last = self.final_conv[-1]
+        heads = last.weight.view(self.stems, -1, *last.weight.shape[1:])
+        last.weight = nn.Parameter(heads[list(rows)].flatten(0, 1), requires_grad=False)
+        self.stems = len(rows)
+
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map (batch, channels, samples) to (batch, stems, channels, samples).
 
         The samples are a whole number of hops.
         """
-        sizes = self.sizes
-        mixture = sizes.spectrum.of(audio, sizes.bands)
+        mixture = self._spectrum.of(audio, self._bands)
         first = x = self.first_conv(mixture)
         beside = []
         for scale in self.encoder_blocks:
@@ -144,4 +154,4 @@ class MDX23C(nn.Module):
             x = scale(x, beside.pop())
         x *= first
         x = self.final_conv(torch.cat([mixture, x], 1))
-        return sizes.spectrum.audio(x, sizes.bands, sizes.audio_channels, audio.shape[-1])
+        return self._spectrum.audio(x, self._bands, self.audio_channels, audio.shape[-1])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from ..chunked import ChunkParameters
-
-Activation = Literal["gelu", "relu"]
 
 
 class Parameters(ChunkParameters):
@@ -18,7 +16,6 @@ class Parameters(ChunkParameters):
     """Samples in a frame of the spectrogram."""
     hop: int = Field(ge=1)
     """Samples from one frame to the next."""
-    activation: Activation = "gelu"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

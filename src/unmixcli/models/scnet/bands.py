@@ -55,7 +55,7 @@ def divide(
     Raises
     ------
     ValueError
-        If a band has too few bins to give a row.
+        If a band has too few bins to give a row, or its rows do not cover it.
     """
     shares = [sum(ratios[: n + 1]) for n in range(len(ratios) - 1)]
     edges = [0, *(math.ceil(bins * share) for share in shares), bins]
@@ -64,8 +64,11 @@ def divide(
         width = end - start
         missing = kernel - 1 if stride == 1 else -width % stride
         rows = (width + missing - kernel) // stride + 1
-        if width < 1 or rows < 1:
-            raise ValueError(f"{bins} bins are too few for bands of {list(ratios)}")
+        # A kernel shorter than its stride would leave bins out.
+        if width < 1 or rows < 1 or (rows - 1) * stride + kernel < width:
+            raise ValueError(
+                f"{bins} bins make no bands of {list(ratios)} with kernels of {list(kernels)}"
+            )
         bands.append(Band(start, end, missing // 2, missing - missing // 2, rows))
     return tuple(bands)
 
@@ -147,6 +150,16 @@ class Spread(nn.Module):
         self.convtrs = nn.ModuleList(
             nn.ConvTranspose2d(channels, outputs, (size, 1)) for size in kernels
         )
+
+    def keep(self, groups: int, rows: Sequence[int]) -> None:
+        """Keep some of the groups of equally many channels that the outputs consist of."""
+        for conv in self.convtrs:
+            weight, bias = conv.parameters()
+            inputs, _, *kernel = weight.shape
+            kept = weight.view(inputs, groups, -1, *kernel)[:, list(rows)].flatten(1, 2)
+            conv.weight = nn.Parameter(kept, requires_grad=False)
+            kept = bias.view(groups, -1)[list(rows)].flatten()
+            conv.bias = nn.Parameter(kept, requires_grad=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn (batch, rows, frames, channels) into (batch, bins, frames, outputs)."""

@@ -12,6 +12,7 @@ Sparse Compression Network for Music Source Separation", ICASSP 2024
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,11 +65,6 @@ class Sizes:
     layers: int
     hidden: int
     spectrum: Spectrum
-
-    @property
-    def channels(self) -> int:
-        """Channels of the audio."""
-        return self.dims[0] // 2
 
     def levels(self) -> list[tuple[Band, ...]]:
         """Return the bands of each level; ValueError where there are too few bins."""
@@ -180,7 +176,9 @@ class SCNet(nn.Module):
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
-        self.sizes = sizes
+        self.stems = sizes.stems
+        self.audio_channels = sizes.dims[0] // 2
+        self._spectrum = sizes.spectrum
         levels = sizes.levels()
         self.encoder = nn.ModuleList(
             Encode(sizes, bands, level) for level, bands in enumerate(levels)
@@ -194,9 +192,15 @@ class SCNet(nn.Module):
             )
         )
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Estimate these targets only, in this order, from now on."""
+        _, spread = self.decoder[-1]
+        spread.keep(self.stems, rows)
+        self.stems = len(rows)
+
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map (batch, channels, samples) to (batch, stems, channels, samples)."""
-        x = self.sizes.spectrum.of(audio)
+        x = self._spectrum.of(audio)
         skips = []
         for level in self.encoder:
             x, skip = level(x)
@@ -204,7 +208,7 @@ class SCNet(nn.Module):
         x = self.separation_net(x)
         for level in self.decoder:
             x = level(x, skips.pop())
-        return self.sizes.spectrum.audio(x, self.sizes.channels, audio.shape[-1])
+        return self._spectrum.audio(x, self.audio_channels, audio.shape[-1])
 
 
 def _normalise_rows(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

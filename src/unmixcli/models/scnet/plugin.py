@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...catalogue import ModelCard, shipped_cards
+from ..cards import ModelCard
+from ..catalogue import shipped_cards
 from ..chunked import Options
 from .parameters import Parameters
 
 if TYPE_CHECKING:
-    from ..segmented import SegmentedModel
+    from ..interface import Model
 
 
 class _Plugin:
-    """See `unmixcli.models.base.Plugin`."""
+    """See `unmixcli.models.interface.Plugin`."""
 
     options = Options
 
@@ -23,11 +24,11 @@ class _Plugin:
         return shipped_cards("scnet")
 
     def check(self, card: ModelCard) -> None:
-        Parameters.of(card)
+        Parameters.of(card)  # before anything is fetched
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-    ) -> SegmentedModel:
+    ) -> Model:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 
