@@ -96,7 +96,8 @@ class BandSplit(nn.Module):
 
     def __init__(self, groups: Sequence[BandLayers]) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(groups)
+        self._groups = tuple(groups)
+        self.parts = nn.ModuleList(groups)
         self._count = sum(len(group.bands) for group in groups)
         self._dim = groups[0].weights[0].shape[-1]
 
@@ -112,7 +113,7 @@ class BandSplit(nn.Module):
         Tensor, shape (frames, bands, dim)
         """
         features = spectrum.new_empty(len(spectrum), self._count, self._dim)
-        for group in self.groups:
+        for group in self._groups:
             parts = torch.stack([band.of(spectrum).flatten(1) for band in group.bands])
             for band, values in zip(group.bands, group(unit(parts), slice(None)), strict=True):
                 features[:, band.index] = values
@@ -130,7 +131,8 @@ class MaskEstimator(nn.Module):
 
     def __init__(self, groups: Sequence[BandLayers]) -> None:
         super().__init__()
-        self.groups = nn.ModuleList(groups)
+        self._groups = tuple(groups)
+        self.parts = nn.ModuleList(groups)
 
     def forward(self, features: Tensor, masks: Tensor) -> None:
         """Add each band's mask to its bins.
@@ -140,7 +142,7 @@ class MaskEstimator(nn.Module):
         features : Tensor, shape (frames, bands, dim)
         masks : Tensor, shape (frames, bins, channels, 2), float32
         """
-        for group in self.groups:
+        for group in self._groups:
             for bands, frames in _parts(group, features):
                 members = group.bands[bands]
                 inputs = torch.stack([features[frames, band.index] for band in members])

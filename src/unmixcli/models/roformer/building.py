@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ..tensors import TensorFile
 from .bands import BandLayers, BandSplit, MaskEstimator, groups_of
 from .layout import SHARED_BIASES, Layout
 from .network import Roformer, Transform
@@ -14,29 +15,30 @@ from .transformer import Attention, FeedForward, Norm, Rotary, Stage, Trunk
 
 
 def build_network(
-    state: Mapping[str, Tensor], layout: Layout, heads: Sequence[int], transform: Transform
+    file: TensorFile, layout: Layout, heads: Sequence[int], transform: Transform
 ) -> Roformer:
     """Build a network with some of a checkpoint's heads, ready to infer, on the CPU.
 
     Parameters
     ----------
-    state : mapping of str to Tensor
-        Of any floating type; what the heads do not need is not even read.
+    file : TensorFile
+        What belongs to other heads is not read.
     layout : Layout
-        As read from `state`.
+        As read from the file.
     heads : sequence of int
         Which of its stems to estimate, in this order.
     transform : Transform
     """
-    return _Builder(state, layout).network(heads, transform).eval().requires_grad_(False)
+    return _Builder(file, layout).network(heads, transform).eval().requires_grad_(False)
 
 
 class _Builder:
-    """Puts one network together."""
+    """Puts one network together, reading a part of the file at a time."""
 
-    def __init__(self, state: Mapping[str, Tensor], layout: Layout) -> None:
-        self._state = state
+    def __init__(self, file: TensorFile, layout: Layout) -> None:
+        self._file = file
         self._layout = layout
+        self._shared: dict[str, Tensor] = file.read(SHARED_BIASES) if layout.shared else {}
         self._rotaries: list[tuple[Tensor, Rotary]] = []
 
     def network(self, heads: Sequence[int], transform: Transform) -> Roformer:
@@ -45,49 +47,46 @@ class _Builder:
             transform, self._split(), Trunk(stages), [self._head(head) for head in heads]
         )
 
-    def _take(self, key: str) -> Tensor:
-        """Return a float32 copy: the file may be mapped into memory only for now."""
-        return self._state[key].detach().to(torch.float32, copy=True)
+    def _section(self, prefix: str) -> dict[str, Tensor]:
+        """Read the tensors whose keys begin with a prefix; return them by the rest of the key."""
+        start = f"{prefix}."
+        keys = [key for key in self._file.shapes if key.startswith(start)]
+        return {key.removeprefix(start): part for key, part in self._file.read(keys).items()}
 
     def _stages(self) -> Iterator[Stage]:
-        """Cut the run of all steps behind each attention along time."""
+        """Cut the run of all steps before each attention along time."""
         attention: Attention | None = None
         steps: list[nn.Module] = []
-        for along_time, along_bands in self._layout.transformers:
-            for prefix, blocks in zip((along_time, along_bands), self._layout.blocks, strict=True):
-                for block in range(blocks):
-                    new = self._attention(f"{prefix}.layers.{block}.0")
-                    if prefix == along_time:
+        for pair in self._layout.transformers:
+            for along_time, prefix in zip((True, False), pair, strict=True):
+                part = self._section(prefix)
+                for block in range(self._layout.blocks[not along_time]):
+                    new = self._attention(part, f"layers.{block}.0")
+                    if along_time:
                         if attention:
                             yield Stage(attention, tuple(steps))
                         attention, steps = new, []
                     else:
                         steps.append(new)
-                    steps.append(self._feed_forward(f"{prefix}.layers.{block}.1.net"))
+                    steps.append(_feed_forward(part, f"layers.{block}.1.net"))
                 if self._layout.norms:
-                    steps.append(Norm(self._take(f"{prefix}.norm.gamma")))
+                    steps.append(Norm(part["norm.gamma"]))
         if self._layout.final_norm:
-            steps.append(Norm(self._take("final_norm.gamma")))
-        assert attention is not None
+            steps.append(Norm(self._section("final_norm")["gamma"]))
+        assert attention is not None  # a layout has layers
         yield Stage(attention, tuple(steps))
 
-    def _attention(self, prefix: str) -> Attention:
-        keys = (f"{prefix}.to_qkv.bias", f"{prefix}.to_out.0.bias")
-        biases = [
-            self._take(key) if key in self._state else self._take(shared) if shared else None
-            for key, shared in zip(
-                keys, SHARED_BIASES if self._layout.shared else (None, None), strict=True
-            )
-        ]
+    def _attention(self, part: dict[str, Tensor], prefix: str) -> Attention:
+        shared_bias, shared_output = (self._shared.get(key) for key in SHARED_BIASES)
         return Attention(
-            norm=self._take(f"{prefix}.norm.gamma"),
-            queries_keys_values=self._take(f"{prefix}.to_qkv.weight"),
-            gates=self._take(f"{prefix}.to_gates.weight"),
-            gates_bias=self._take(f"{prefix}.to_gates.bias"),
-            output=self._take(f"{prefix}.to_out.0.weight"),
-            rotary=self._rotary(self._take(f"{prefix}.rotary_embed.freqs")),
-            bias=biases[0],
-            output_bias=biases[1],
+            norm=part[f"{prefix}.norm.gamma"],
+            queries_keys_values=part[f"{prefix}.to_qkv.weight"],
+            gates=part[f"{prefix}.to_gates.weight"],
+            gates_bias=part[f"{prefix}.to_gates.bias"],
+            output=part[f"{prefix}.to_out.0.weight"],
+            rotary=self._rotary(part[f"{prefix}.rotary_embed.freqs"]),
+            bias=part.get(f"{prefix}.to_qkv.bias", shared_bias),
+            output_bias=part.get(f"{prefix}.to_out.0.bias", shared_output),
         )
 
     def _rotary(self, frequencies: Tensor) -> Rotary:
@@ -98,40 +97,29 @@ class _Builder:
         self._rotaries.append((frequencies, Rotary(frequencies)))
         return self._rotaries[-1][1]
 
-    def _feed_forward(self, prefix: str) -> FeedForward:
-        return FeedForward(
-            norm=self._take(f"{prefix}.0.gamma"),
-            hidden=self._take(f"{prefix}.1.weight"),
-            hidden_bias=self._take(f"{prefix}.1.bias"),
-            output=self._take(f"{prefix}.4.weight"),
-            output_bias=self._take(f"{prefix}.4.bias"),
-        )
-
     def _split(self) -> BandSplit:
+        part = self._section("band_split.to_features")
         groups = []
         for bands in groups_of(self._layout.bands):
-            weights, biases = [], []
+            weights = []
             for band in bands:
-                prefix = f"band_split.to_features.{band.index}"
-                gains = self._take(f"{prefix}.0.gamma")
                 # The norm's gains go into the weights: only its length is computed.
-                gains *= len(gains) ** 0.5
-                weights.append((self._take(f"{prefix}.1.weight") * gains).T)
-                biases.append(self._take(f"{prefix}.1.bias"))
+                gains = part[f"{band.index}.0.gamma"]
+                weights.append((part[f"{band.index}.1.weight"] * (gains * len(gains) ** 0.5)).T)
+            biases = [part[f"{band.index}.1.bias"] for band in bands]
             groups.append(BandLayers(bands, [torch.stack(weights)], [torch.stack(biases)]))
         return BandSplit(groups)
 
     def _head(self, stem: int) -> MaskEstimator:
+        part = self._section(f"mask_estimators.{stem}.to_freqs")
         shares = self._shares()
         groups = []
         for bands in groups_of(self._layout.bands):
             weights, biases = [], []
             for layer in range(self._layout.mask_depth):
-                keys = [
-                    f"mask_estimators.{stem}.to_freqs.{band.index}.0.{2 * layer}" for band in bands
-                ]
-                weights.append(torch.stack([self._take(f"{key}.weight").T for key in keys]))
-                biases.append(torch.stack([self._take(f"{key}.bias") for key in keys]))
+                keys = [f"{band.index}.0.{2 * layer}" for band in bands]
+                weights.append(torch.stack([part.pop(f"{key}.weight").T for key in keys]))
+                biases.append(torch.stack([part.pop(f"{key}.bias") for key in keys]))
             # Masks of bands that overlap are averaged. The first half of the last
             # layer is linear, so each band's share can be in its weights.
             for place, band in enumerate(bands):
@@ -147,3 +135,13 @@ class _Builder:
         for band in self._layout.bands:
             counts[band.start : band.stop] += 1
         return counts.reciprocal()
+
+
+def _feed_forward(part: dict[str, Tensor], prefix: str) -> FeedForward:
+    return FeedForward(
+        norm=part[f"{prefix}.0.gamma"],
+        hidden=part[f"{prefix}.1.weight"],
+        hidden_bias=part[f"{prefix}.1.bias"],
+        output=part[f"{prefix}.4.weight"],
+        output_bias=part[f"{prefix}.4.bias"],
+    )

@@ -6,21 +6,20 @@ the published checkpoints share.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from ...errors import ModelError
-from ..state import some
+from ..tensors import Shape, TensorFile, not_a_network, some
 from .bands import Band
 from .mel import mel_table
 from .variants import variant_of
 
-Shape = tuple[int, ...]
+WHAT = "a BS-RoFormer or Mel-Band RoFormer network"
 _N_FFTS = (2048, 4096, 1024, 512, 8192)
 SHARED_BIASES = ("linear_62_bias_0", "linear_64_bias_0")
 """Biases of all `to_qkv` and all `to_out`, which one line of checkpoints shares."""
@@ -32,7 +31,6 @@ class Layout:
 
     Attributes
     ----------
-    path : Path
     dim, heads, dim_head, hidden : int
         Sizes of the transformers; `hidden` is that of their feed-forward layers.
     transformers : tuple of (str, str)
@@ -54,7 +52,6 @@ class Layout:
         Whether all attentions share theirs.
     """
 
-    path: Path
     dim: int
     heads: int
     dim_head: int
@@ -96,7 +93,7 @@ class Layout:
                 sizes = [self.dim, *[self.mask_hidden] * (self.mask_depth - 1)]
                 sizes.append(2 * self.inputs(band))
                 prefix = f"mask_estimators.{stem}.to_freqs.{band.index}.0"
-                for layer, (old, new) in enumerate(zip(sizes, sizes[1:], strict=False)):
+                for layer, (old, new) in enumerate(itertools.pairwise(sizes)):
                     yield f"{prefix}.{2 * layer}.weight", (new, old)
                     yield f"{prefix}.{2 * layer}.bias", (new,)
 
@@ -126,16 +123,12 @@ class Layout:
         yield f"{prefix}.1.net.4.bias", (self.dim,)
 
 
-def read_layout(
-    path: Path, state: Mapping[str, torch.Tensor], sample_rate: int, n_fft: int | None = None
-) -> Layout:
-    """Read the sizes off the tensors, and check each tensor against them.
+def read_layout(file: TensorFile, sample_rate: int, n_fft: int | None = None) -> Layout:
+    """Read the sizes off the tensors' shapes, and check each shape against them.
 
     Parameters
     ----------
-    path : Path
-        The file, for messages.
-    state : mapping of str to Tensor
+    file : TensorFile
     sample_rate : int
         In Hz; the bands of a Mel-Band RoFormer depend on it.
     n_fft : int, optional
@@ -146,25 +139,25 @@ def read_layout(
     ModelError
         If it is another network, or tensors are missing, foreign or of the wrong shape.
     """
-    if variant := variant_of(state):
+    if variant := variant_of(file.shapes):
         raise ModelError(
-            f"{path} is {variant}; of this family, BS-RoFormer and Mel-Band RoFormer as in "
-            "BS-RoFormer 0.3.10 to 0.4.1 are run"
+            f"{file.path} is {variant}, which is not run; of its relatives, BS-RoFormer and "
+            "Mel-Band RoFormer are, as the package BS-RoFormer 0.3.10 to 0.4.1 has them"
         )
-    return _Reader(path, state).read(sample_rate, n_fft)
+    return _Reader(file).read(sample_rate, n_fft)
 
 
 class _Reader:
     """Measures one checkpoint."""
 
-    def __init__(self, path: Path, state: Mapping[str, torch.Tensor]) -> None:
-        self._path = path
-        self._state = state
+    def __init__(self, file: TensorFile) -> None:
+        self._file = file
+        self._shapes = file.shapes
 
     def read(self, sample_rate: int, n_fft: int | None) -> Layout:
         layers = self._count(r"layers\.(\d+)\.")
         # Mel-Band RoFormer 0.4 counts from 1: a linear transformer would be 0.
-        places = (0, 1) if any(key.startswith("layers.0.0.") for key in self._state) else (1, 2)
+        places = (0, 1) if any(key.startswith("layers.0.0.") for key in self._shapes) else (1, 2)
         transformers = tuple(
             (f"layers.{layer}.{places[0]}", f"layers.{layer}.{places[1]}")
             for layer in range(layers)
@@ -181,13 +174,12 @@ class _Reader:
             for band in range(self._count(r"band_split\.to_features\.(\d+)\."))
         ]
         mask = "mask_estimators.0.to_freqs.0.0"
-        has_norms = f"{along_time}.norm.gamma" in self._state
-        final_norm = "final_norm.gamma" in self._state
+        has_norms = f"{along_time}.norm.gamma" in self._shapes
+        final_norm = "final_norm.gamma" in self._shapes
         channels, n_fft, bands = (
             self._mel_bands(widths, sample_rate, n_fft) if not final_norm else self._bands(widths)
         )
         layout = Layout(
-            path=self._path,
             dim=dim,
             heads=heads,
             dim_head=dim_head,
@@ -205,9 +197,9 @@ class _Reader:
             mask_depth=1 + self._count(rf"{re.escape(mask)}\.(\d+)\.") // 2,
             norms=has_norms,
             final_norm=final_norm,
-            bias=f"{first}.0.to_qkv.bias" in self._state,
-            output_bias=f"{first}.0.to_out.0.bias" in self._state,
-            shared=all(key in self._state for key in SHARED_BIASES),
+            bias=f"{first}.0.to_qkv.bias" in self._shapes,
+            output_bias=f"{first}.0.to_out.0.bias" in self._shapes,
+            shared=all(key in self._shapes for key in SHARED_BIASES),
         )
         self._compare(dict(layout.shapes()))
         return layout
@@ -254,34 +246,34 @@ class _Reader:
 
     def _count(self, pattern: str) -> int:
         """Count what keys number: one more than the highest number."""
-        numbers = [re.match(pattern, key) for key in self._state]
+        numbers = [re.match(pattern, key) for key in self._shapes]
         count = 1 + max((int(number[1]) for number in numbers if number), default=-1)
-        if not 1 <= count <= len(self._state):
+        if not 1 <= count <= len(self._shapes):
             example = pattern.replace(r"(\d+)", "0").replace("\\", "")
             raise self._fault(f"it has no {example}*")
         return count
 
     def _shape(self, key: str, dimensions: int) -> Shape:
-        if key not in self._state:
+        if key not in self._shapes:
             raise self._fault(f"it lacks {key}")
-        shape = tuple(self._state[key].shape)
+        shape = self._shapes[key]
         if len(shape) != dimensions or 0 in shape:
             raise self._fault(f"{key} has the shape {shape}")
         return shape
 
     def _compare(self, expected: Mapping[str, Shape]) -> None:
-        missing = sorted(expected.keys() - self._state.keys())
-        foreign = sorted(self._state.keys() - expected.keys())
+        missing = sorted(expected.keys() - self._shapes.keys())
+        foreign = sorted(self._shapes.keys() - expected.keys())
         parts = [f"it lacks {some(missing)}"] if missing else []
         parts += [f"it has {some(foreign)}, which do not belong there"] if foreign else []
         if parts:
             raise self._fault(" and ".join(parts))
         for key, shape in expected.items():
-            if tuple(self._state[key].shape) != shape:
+            if self._shapes[key] != shape:
                 raise self._fault(
-                    f"{key} has the shape {tuple(self._state[key].shape)}, and the other "
-                    f"tensors call for {shape}"
+                    f"{key} has the shape {self._shapes[key]}, and the other tensors call for "
+                    f"{shape}"
                 )
 
     def _fault(self, reason: str) -> ModelError:
-        return ModelError(f"{self._path} is not a RoFormer checkpoint: {reason}")
+        return not_a_network(self._file, WHAT, reason)

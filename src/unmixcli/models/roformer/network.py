@@ -34,6 +34,8 @@ class Roformer(nn.Module):
         One for each stem.
     """
 
+    window: Tensor
+
     def __init__(
         self,
         transform: Transform,
@@ -71,7 +73,7 @@ class Roformer(nn.Module):
             audio,
             transform.n_fft,
             transform.hop,
-            window=self.window,  # type: ignore[arg-type]
+            window=self.window,
             return_complex=True,
         )
         spectrum = spectrum.permute(2, 1, 0).contiguous()  # (frames, bins, channels)
@@ -94,7 +96,7 @@ class Roformer(nn.Module):
             spectrum.permute(2, 1, 0),
             self._transform.n_fft,
             self._transform.hop,
-            window=self.window,  # type: ignore[arg-type]
+            window=self.window,
             length=samples,
         )
         return audio

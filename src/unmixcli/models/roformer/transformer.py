@@ -30,7 +30,7 @@ _SMALLEST = 1e-12
 def unit(x: Tensor) -> Tensor:
     """Scale vectors to length 1, (..., dim) to a new tensor (..., dim); zeros stay zeros."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x * length.clamp_min_(_SMALLEST).reciprocal_()
+    return torch.mul(x, length.clamp_min_(_SMALLEST).reciprocal_())
 
 
 class Rotary(nn.Module):
@@ -42,6 +42,8 @@ class Rotary(nn.Module):
         Radians from one place to the next, of each pair of neighbouring values.
     """
 
+    frequencies: Tensor
+
     def __init__(self, frequencies: Tensor) -> None:
         super().__init__()
         self.register_buffer("frequencies", frequencies)
@@ -50,7 +52,7 @@ class Rotary(nn.Module):
     def table(self, length: int) -> Tensor:
         """Return the turns as complex numbers, (length, 1, dim_head // 2)."""
         table = self._table  # one reading: another thread may put a table in its place
-        frequencies: Tensor = self.frequencies  # type: ignore[assignment]
+        frequencies = self.frequencies
         if table is None or len(table) < length or table.device != frequencies.device:
             places = torch.arange(length, device=frequencies.device, dtype=torch.float32)
             angles = torch.outer(places, frequencies)
@@ -73,6 +75,12 @@ class Attention(nn.Module):
     bias, output_bias : Tensor, optional
         Of queries, keys and values, and of the output; few checkpoints have them.
     """
+
+    weights: Tensor
+    gates_bias: Tensor
+    output: Tensor
+    bias: Tensor | None
+    output_bias: Tensor | None
 
     def __init__(
         self,
@@ -104,19 +112,20 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> None:
         """Add attention to `x`, shape (sequences, length, dim)."""
         inner, heads = self._inner, self._heads
-        fused = nn.functional.linear(unit(x), self.weights)  # type: ignore[arg-type]
+        fused = nn.functional.linear(unit(x), self.weights)
         if self.bias is not None:
-            fused[..., : 3 * inner] += self.bias  # type: ignore[operator]
-        pairs = fused[..., : 2 * inner].unflatten(-1, (2 * heads, -1, 2))
+            fused[..., : 3 * inner] += self.bias
+        places = x.shape[:2]
+        pairs = fused[..., : 2 * inner].view(*places, 2 * heads, -1, 2)
         torch.view_as_complex(pairs).mul_(self.rotary.table(x.shape[1]))
         query, key, value = (
-            part.unflatten(-1, (heads, -1)).transpose(1, 2)
+            part.view(*places, heads, -1).transpose(1, 2)
             for part in fused[..., : 3 * inner].chunk(3, -1)
         )
         heard = nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         gates = (fused[..., 3 * inner : 3 * inner + heads] + self.gates_bias).sigmoid_()
         heard = (heard * gates.unsqueeze(-1)).flatten(-2)
-        _add_product(x, heard, self.output, self.output_bias)  # type: ignore[arg-type]
+        _add_product(x, heard, self.output, self.output_bias)
 
 
 class FeedForward(nn.Module):
@@ -130,6 +139,11 @@ class FeedForward(nn.Module):
     output : Tensor, shape (dim, hidden)
     output_bias : Tensor, shape (dim,)
     """
+
+    hidden: Tensor
+    hidden_bias: Tensor
+    output: Tensor
+    output_bias: Tensor
 
     def __init__(
         self,
@@ -148,8 +162,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> None:
         """Add the layers' result to `x`, shape (sequences, length, dim)."""
-        inside = nn.functional.linear(unit(x), self.hidden, self.hidden_bias)  # type: ignore[arg-type]
-        _add_product(x, nn.functional.gelu(inside), self.output, self.output_bias)  # type: ignore[arg-type]
+        inside = nn.functional.linear(unit(x), self.hidden, self.hidden_bias)
+        _add_product(x, nn.functional.gelu(inside), self.output, self.output_bias)
 
 
 class Norm(nn.Module):
@@ -160,13 +174,15 @@ class Norm(nn.Module):
     gains : Tensor, shape (dim,)
     """
 
+    gains: Tensor
+
     def __init__(self, gains: Tensor) -> None:
         super().__init__()
         self.register_buffer("gains", gains * len(gains) ** 0.5)
 
     def forward(self, x: Tensor) -> None:
         """Scale `x`, shape (sequences, length, dim), in place."""
-        torch.mul(unit(x), self.gains, out=x)  # type: ignore[call-overload]
+        torch.mul(unit(x), self.gains, out=x)
 
 
 @dataclass(frozen=True)
@@ -187,18 +203,20 @@ class Trunk(nn.Module):
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         super().__init__()
-        self.attentions = nn.ModuleList(stage.attention for stage in stages)
-        self.steps = nn.ModuleList(nn.ModuleList(stage.steps) for stage in stages)
+        self._stages = tuple(stages)
+        self.parts = nn.ModuleList(
+            part for stage in stages for part in (stage.attention, *stage.steps)
+        )
 
     def forward(self, x: Tensor) -> None:
         """Change features `x`, shape (frames, bands, dim), contiguous, in place."""
         frames, bands, _ = x.shape
         tokens = CPU_TOKENS if x.device.type == "cpu" else GPU_TOKENS
-        for attention, steps in zip(self.attentions, self.steps, strict=True):
-            for part in x.split(max(1, tokens // frames), dim=1):
-                attention(part.transpose(0, 1))
-            for part in x.split(max(1, tokens // bands)):
-                for step in steps:  # type: ignore[attr-defined]
+        for stage in self._stages:
+            for part in torch.split(x, max(1, tokens // frames), dim=1):
+                stage.attention(part.transpose(0, 1))
+            for part in torch.split(x, max(1, tokens // bands)):
+                for step in stage.steps:
                     step(part)
 
 
@@ -206,8 +224,9 @@ def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None
     """Add ``values @ weights + bias`` to `x`, without a tensor for the product if possible."""
     if x.is_contiguous():
         x.flatten(0, 1).addmm_(values.flatten(0, 1), weights)
-    elif len(x) == 1:
-        x[0].addmm_(values[0], weights)
+    elif x.device.type == "cpu":
+        for sequence, value in zip(x, values, strict=True):
+            sequence.addmm_(value, weights)
     else:
         x += values @ weights
     if bias is not None:
