@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]
 
+_STEP = 65536
+"""Samples that pass at a time."""
+
 
 class BlockReader:
     """Reads a stream by position, forwards.
@@ -93,9 +96,9 @@ def reflect(blocks: Iterable[Audio], length: int, border: int) -> Iterator[Audio
         return
     reader = BlockReader(blocks)
     yield reader.read(0, border + 1)[..., :0:-1]
-    for first in range(0, length, border):
+    for first in range(0, length, _STEP):
         kept = max(0, first - border)  # the end may be reflected from there
-        yield reader.read(kept, min(first + border, length))[..., first - kept :]
+        yield reader.read(kept, min(first + _STEP, length))[..., first - kept :]
     yield reader.read(length - 1 - border, length - 1)[..., ::-1]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cards import ModelCard, shipped_cards
+from ..cards import ModelCard
+from ..catalogue import shipped_cards
 from .folder import card_of_file, card_of_folder
 from .options import Options, Parameters
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
 from ...audio.blocks import BlockReader, crop, reflect
 from ...errors import ModelError
-from ..interface import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress, Request
 from ..workers import Workers
 from .bag import Network
 from .joining import Joining
@@ -34,13 +34,6 @@ Moments = tuple[float, float]
 
 _Read = list[tuple[Segment, Block]]
 """Segments and what the network reads for each, all of one width."""
-
-
-class Request(Protocol):
-    """What a model is asked; of it only the family's own options matter here."""
-
-    @property
-    def options(self) -> Any: ...
 
 
 class SegmentedModel:
@@ -91,7 +84,9 @@ class SegmentedModel:
         self._batch = batch or (1 if device.type == "cpu" else BATCH)
         self._workers = Workers(device, at_once)
 
-    def separate(self, mixture: Mixture, request: Request, progress: Progress) -> Iterator[Block]:
+    def separate(
+        self, mixture: Mixture, request: Request[Any], progress: Progress
+    ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         scheme = self._scheme(request.options)
         share, moments = 0.0, None
