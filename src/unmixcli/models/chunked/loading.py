@@ -11,7 +11,6 @@ import torch
 from ...errors import ModelError
 from ..cards import ModelCard
 from ..interface import Model
-from ..rest import WithRest
 from ..segmented import ChunkScheme, SegmentedModel
 from ..tensors import TensorFile, open_tensors
 from .parameters import ChunkParameters, Options
@@ -52,9 +51,7 @@ def open_weights(card: ModelCard, weights: Mapping[str, Path], what: str) -> Ten
         If the card names several, or it cannot be read.
     """
     if len(card.weights) != 1:
-        raise ModelError(
-            f"{card.name} names {len(card.weights)} weights files; {what} is one file"
-        )
+        raise ModelError(f"{card.name} names {len(card.weights)} weights files; {what} is one file")
     return open_tensors(weights[card.weights[0].file])
 
 
@@ -74,7 +71,7 @@ def make_model(
     file : TensorFile
         Where it is from, for messages.
     card : ModelCard
-        Its targets name what the network estimates, in order, and the rest.
+        Its targets, without the rest, name what the network estimates, in order.
     parameters : ChunkParameters
     targets : sequence of str
         Those wanted, in the order wanted.
@@ -85,7 +82,7 @@ def make_model(
     ModelError
         If the network does not estimate what the card says.
     """
-    estimated = parameters.estimated(card)
+    estimated = card.estimated
     if network.stems != len(estimated):
         raise ModelError(
             f"{file.path} estimates {network.stems} stem{'s' * (network.stems != 1)}, but "
@@ -96,9 +93,7 @@ def make_model(
             f"{file.path} has {network.audio_channels} channels, but {card.name} is described "
             f"as having {card.channels}"
         )
-    # For the rest, all others have to be known.
-    wanted = estimated if parameters.rest in targets else tuple(targets)
-    network.keep([estimated.index(target) for target in wanted])
+    network.keep([estimated.index(target) for target in targets])
     place = torch.device(device)
     network.to(place)
 
@@ -106,12 +101,11 @@ def make_model(
         overlap = options.overlap or parameters.overlap
         return ChunkScheme(parameters.chunk, overlap, parameters.normalised)
 
-    model = SegmentedModel(
+    return SegmentedModel(
         network,
-        {target: row for row, target in enumerate(wanted)},
+        {target: row for row, target in enumerate(targets)},
         sample_rate=card.sample_rate,
         channels=network.audio_channels,
         device=place,
         scheme=scheme,
     )
-    return WithRest(model, parameters.rest, targets) if parameters.rest in targets else model

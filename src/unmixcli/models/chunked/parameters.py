@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import ModelError
-from ..cards import ModelCard, Name
+from ..cards import ModelCard
 
 Overlap = Annotated[int, Field(ge=1, le=50)]
 
@@ -35,8 +35,6 @@ class ChunkParameters(BaseModel):
     """Chunks that estimate each sample."""
     normalised: bool = False
     """Whether the network reads mixtures of mean 0 and deviation 1."""
-    rest: Name | None = None
-    """The target that is the mixture minus all others."""
 
     @classmethod
     def of(cls, card: ModelCard) -> Self:
@@ -45,22 +43,13 @@ class ChunkParameters(BaseModel):
         Raises
         ------
         ModelError
-            If one is missing, unknown or wrong, or they do not go with the targets.
+            If one is missing, unknown or wrong, naming it.
         """
-        where = f"the parameters of {card.name}"
         try:
-            parameters = cls.model_validate(card.parameters)
+            return cls.model_validate(card.parameters)
         except ValidationError as error:
             detail = error.errors()[0]
             key = ".".join(str(part) for part in detail["loc"])
             message = detail["msg"].removeprefix("Value error, ")
-            raise ModelError(f"{where}{key and f', key {key}'}: {message}") from None
-        if parameters.rest is not None and parameters.rest not in card.targets:
-            raise ModelError(f"{where}, key rest: {parameters.rest!r} is not in targets")
-        if not parameters.estimated(card):
-            raise ModelError(f"{where}, key rest: no other target is left to estimate")
-        return parameters
-
-    def estimated(self, card: ModelCard) -> tuple[str, ...]:
-        """Return the card's targets that the network estimates, in its order."""
-        return tuple(target for target in card.targets if target != self.rest)
+            where = f"the parameters of {card.name}{key and f', key {key}'}"
+            raise ModelError(f"{where}: {message}") from None

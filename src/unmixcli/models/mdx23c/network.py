@@ -133,9 +133,9 @@ class MDX23C(nn.Module):
 
     def keep(self, rows: Sequence[int]) -> None:
         """Estimate these targets only, in this order, from now on."""
-        last = self.final_conv[-1]
-        heads = last.weight.view(self.stems, -1, *last.weight.shape[1:])
-        last.weight = nn.Parameter(heads[list(rows)].flatten(0, 1), requires_grad=False)
+        *_, weight = self.final_conv.parameters()
+        heads = weight.view(self.stems, -1, *weight.shape[1:])
+        weight.data = heads[list(rows)].flatten(0, 1)
         self.stems = len(rows)
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ..cards import ModelCard
 from ..catalogue import shipped_cards
 from ..chunked import Options
+from ..chunked.folder import own_card
+from .folder import describe
 from .parameters import Parameters
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ class _Plugin:
 
     def check(self, card: ModelCard) -> None:
         Parameters.of(card)  # before anything is fetched
+
+    def folder_card(self, folder: Path) -> ModelCard | None:
+        return own_card("mdx23c", folder, describe)
+
+    def file_card(self, file: Path) -> ModelCard | None:
+        return own_card("mdx23c", file, describe)
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str

@@ -156,10 +156,8 @@ class Spread(nn.Module):
         for conv in self.convtrs:
             weight, bias = conv.parameters()
             inputs, _, *kernel = weight.shape
-            kept = weight.view(inputs, groups, -1, *kernel)[:, list(rows)].flatten(1, 2)
-            conv.weight = nn.Parameter(kept, requires_grad=False)
-            kept = bias.view(groups, -1)[list(rows)].flatten()
-            conv.bias = nn.Parameter(kept, requires_grad=False)
+            weight.data = weight.view(inputs, groups, -1, *kernel)[:, list(rows)].flatten(1, 2)
+            bias.data = bias.view(groups, -1)[list(rows)].flatten()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Turn (batch, rows, frames, channels) into (batch, bins, frames, outputs)."""

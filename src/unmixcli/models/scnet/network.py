@@ -185,17 +185,17 @@ class SCNet(nn.Module):
         )
         self.separation_net = SeparationNet(sizes.dims[-1], sizes.hidden, sizes.layers)
         outputs = (sizes.dims[0] * sizes.stems, *sizes.dims[1:-1])
-        self.decoder = nn.ModuleList(
+        decoder = [
             Decode(sizes, bands, channels, output)
-            for channels, output, bands in reversed(
-                list(zip(sizes.dims[1:], outputs, levels, strict=True))
-            )
-        )
+            for channels, output, bands in zip(sizes.dims[1:], outputs, levels, strict=True)
+        ]
+        self.decoder = nn.ModuleList(reversed(decoder))
 
     def keep(self, rows: Sequence[int]) -> None:
         """Estimate these targets only, in this order, from now on."""
-        _, spread = self.decoder[-1]
-        spread.keep(self.stems, rows)
+        for part in self.decoder[-1].modules():
+            if isinstance(part, Spread):
+                part.keep(self.stems, rows)
         self.stems = len(rows)
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
