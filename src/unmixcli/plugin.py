@@ -1,7 +1,7 @@
 """Everything that a plugin may import; any other module may move without notice.
 
-docs/plugins.md is the tutorial. Names that need torch are imported when they
-are first used, so that a plugin can be listed without it.
+docs/plugins.md is the tutorial. Names that need torch are imported on first
+use, so that a plugin can be listed without torch.
 """
 
 from __future__ import annotations

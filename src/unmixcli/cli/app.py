@@ -1,4 +1,4 @@
-"""The command `unmix`: its parts, and what an error or a signal makes of the exit code."""
+"""The command `unmix`: its subcommands, and the exit code after an error or a signal."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def main() -> NoReturn:
         print_error("interrupted")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be told to them.
+        # The reader of our output is gone, so printing more is useless.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(0)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave through the clean-up of whatever is being written."""
+    """Exit through the clean-up of unfinished files."""
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""`unmix doctor`: one screen that tells what works and how to mend what does not."""
+"""`unmix doctor`: one screen that shows what works and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """Check this installation: versions, devices, formats, folders, plugins and models.
 
-    Ends with exit code 1 if something is broken, and says how to mend it.
+    Shows how to fix what is broken, and exits with code 1 if anything is.
     """
     from ..doctor import examine
 

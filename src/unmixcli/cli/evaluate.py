@@ -20,18 +20,20 @@ _TITLES = {"sdr": "SDR", "sir": "SIR", "isr": "ISR", "sar": "SAR", "si_sdr": "SI
 def evaluate(
     estimates: Annotated[
         Path,
-        typer.Argument(help="Folder of estimated stems, or of such folders.", show_default=False),
+        typer.Argument(
+            help="Folder with estimated stems, or with such folders.", show_default=False
+        ),
     ],
     references: Annotated[
         Path,
         typer.Argument(
-            help="Folder of the true stems, or of such folders, as MUSDB has them.",
+            help="Folder with the true stems, or with such folders, laid out as in MUSDB.",
             show_default=False,
         ),
     ],
     si_sdr_only: Annotated[
         bool,
-        typer.Option("--si-sdr-only", help="Leave out BSS Eval, which takes most of the time."),
+        typer.Option("--si-sdr-only", help="Skip BSS Eval, which takes most of the time."),
     ] = False,
     plot: Annotated[
         Path | None,
@@ -44,8 +46,8 @@ def evaluate(
 ) -> None:
     """Score stems against the true ones: SDR, SIR, ISR, SAR (BSS Eval v4) and SI-SDR.
 
-    Figures are dB: the median over a track's seconds, then over the tracks, as in SiSEC;
-    SI-SDR is taken of each track as a whole. The last row is the mean over the targets.
+    Scores are in dB: the median over a track's seconds, then over the tracks, as in SiSEC.
+    SI-SDR is computed over each whole track. The last row is the mean over the targets.
 
     [dim]unmix evaluate stems/ musdb18hq/test[/dim]
     [dim]unmix evaluate song_umxhq/ song_true/ --plot scores.png[/dim]
@@ -60,7 +62,7 @@ def evaluate(
     with screen.session():
         result = run(estimates, references, si_sdr_only, screen.note)
     for name, reason in result.failed.items():
-        print_error(f"{name} was left out: {reason}")
+        print_error(f"{name} was skipped: {reason}")
     if as_json:
         print(result.model_dump_json(indent=2))
     elif result.tracks:

@@ -1,4 +1,4 @@
-"""What the user sees of a separation: progress, notices, results. Owns rich."""
+"""The terminal output of a separation: progress, notices, results. Owns rich."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """The exit code."""
 _PLAIN_INTERVAL = 10.0
-"""Seconds between lines of progress where there is no terminal."""
+"""Seconds between lines of progress without a terminal."""
 
 
 def print_error(error: object) -> None:
@@ -40,14 +40,14 @@ def print_error(error: object) -> None:
 
 
 class Screen:
-    """Everything that a run tells the user.
+    """Prints everything that a run shows to the user.
 
     Parameters
     ----------
     quiet : bool
-        Only errors.
+        Print errors only.
     verbose : bool
-        Also details.
+        Print details too.
     """
 
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
@@ -82,13 +82,13 @@ class Screen:
 
     @contextmanager
     def track(self, recording: Excerpt, place: str = "") -> Iterator[Callable[[str, float], None]]:
-        """Show the progress of one recording; gives the callback that takes it.
+        """Show the progress of one recording; yields the callback that updates it.
 
         Parameters
         ----------
         recording : Excerpt
         place : str
-            Its place among several, such as ``3/100``.
+            Its position in a batch, such as ``3/100``.
         """
         name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
@@ -110,26 +110,26 @@ class Screen:
             self._progress.remove_task(task)
 
     def note(self, text: str) -> None:
-        """Tell something in passing."""
+        """Print a note."""
         if not self.quiet:
             self.console.print(Text(text), soft_wrap=True)
 
     def detail(self, text: str) -> None:
-        """Tell what only a curious user wants to know."""
+        """Print a detail, if the user asked for details."""
         if self.verbose:
             self.console.print(Text(text, style="dim"), soft_wrap=True)
 
     def warning(self, text: str) -> None:
-        """Tell what the user should know of, though the work goes on."""
+        """Print a warning; the work goes on."""
         if not self.quiet:
             self.console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
 
     def failure(self, text: str) -> None:
-        """Tell that one input failed."""
+        """Print why one input failed."""
         print_error(text)
 
     def tell(self, outcome: Outcome) -> None:
-        """Tell what came of a recording."""
+        """Print the result of one recording."""
         from ..separation.results import Skipped
 
         result = outcome.result
@@ -144,7 +144,7 @@ class Screen:
             folder = folder.relative_to(Path.cwd())
         where = f"{', '.join(result.stems)} in {display(folder)}/"
         if isinstance(result, Skipped):
-            self.note(f"{name}: skipped, done before: {where}")
+            self.note(f"{name}: skipped, already done: {where}")
             return
         speed = result.seconds / max(result.elapsed, 1e-9)
         self.note(
@@ -158,7 +158,7 @@ class Screen:
             )
 
     def summary(self, summary: Summary) -> None:
-        """Tell what came of a run."""
+        """Print the totals of a run."""
         speed = f"{summary.speed:.1f}× real time" if summary.seconds else ""
         audio, elapsed = clock(summary.seconds), clock(summary.elapsed)
         if self.console.is_terminal:
@@ -175,13 +175,13 @@ class Screen:
                 + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
             )
         for source, reason in summary.failures:
-            # Most reasons name the recording themselves.
+            # Most reasons already name the recording.
             named = not source or display(Path(source)) in reason
             self.note(f"failed: {reason}" if named else f"failed: {source}: {reason}")
 
 
 class _WarningHandler(logging.Handler):
-    """Shows the program's warnings between the lines of progress."""
+    """Prints the program's warnings between the lines of progress."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.WARNING)
