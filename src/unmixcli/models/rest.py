@@ -37,7 +37,9 @@ class WithRest:
         own = [*model.targets, rest]
         self._rows = [own.index(target) for target in targets]
 
-    def separate(self, mixture: Mixture, request: Request[Any], progress: Progress) -> Iterator[Block]:
+    def separate(
+        self, mixture: Mixture, request: Request[Any], progress: Progress
+    ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         heard = _Heard(mixture)
         for stems in self._model.separate(heard, request, progress):
