@@ -70,8 +70,8 @@ def test_card(folder: Path) -> None:
         "chunk": 1600,
         "overlap": 2,
         "n_fft": roformers.N_FFT,
-        "rest": "instrumental",
     }
+    assert card.rest == "instrumental"
     (weights,) = card.weights
     assert weights.path == folder / "weights (1).ckpt"
     file_card = plugin.file_card(folder / "weights (1).ckpt")
@@ -83,14 +83,21 @@ def test_card(folder: Path) -> None:
 def test_command(folder: Path, run: Run) -> None:
     mixture = music(1.5, 8000)
     write_float(Path("song.wav"), mixture, 8000)
-    done = run("separate", "song.wav", "--model", folder, "--outdir", "a")
+    how = ("--bit-depth", "32f")
+    done = run("separate", "song.wav", "--model", folder, "--outdir", "a", *how)
     assert done.code == 0, done.err
-    done = run("separate", "song.wav", "--model", folder / "weights (1).ckpt", "--outdir", "b")
+    done = run(
+        "separate", "song.wav", "--model", folder / "weights (1).ckpt", "--outdir", "b", *how
+    )
     assert done.code == 0, done.err
+    stems = []
     for name in ("vocals", "instrumental"):
         (first,) = Path("a").rglob(f"{name}.wav")
         (second,) = Path("b").rglob(f"{name}.wav")
-        assert np.array_equal(soundfile.read(first)[0], soundfile.read(second)[0])
+        stems.append(soundfile.read(first, dtype="float32")[0])
+        assert np.array_equal(stems[-1], soundfile.read(second, dtype="float32")[0])
+    assert np.array_equal(stems[1], mixture - stems[0])
+    assert np.abs(stems[0]).max() > 0.01
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ FOUR = ("drums", "bass", "other", "vocals")
 def load(path: Path, wanted: Sequence[str] = (), **fields: Any) -> Model:
     described = roformers.card(path, **{"targets": FOUR} | fields)
     weights = {item.file: path for item in described.weights}
-    return load_model(described, weights, wanted or described.targets, "cpu")
+    return load_model(described, weights, wanted or described.estimated, "cpu")
 
 
 def separate(model: Model, mixture: Audio, **options: Any) -> Audio:
@@ -149,45 +149,3 @@ def test_mono_networks(tmp_path: Path) -> None:
     model = load(tmp_path / "mono.ckpt", targets=("speech",))
     assert model.channels == 1
     assert separate(model, noise(3000, channels=1)).shape == (1, 1, 3000)
-
-
-# The rest
-
-
-@pytest.fixture(scope="module")
-def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("single") / "tiny.ckpt"
-    torch.save(roformers.bs_roformer().state_dict(), file)
-    return file
-
-
-PAIR = {"targets": ("vocals", "instrumental"), "rest": "instrumental"}
-
-
-@pytest.mark.parametrize("length", [1, 700, 5000])
-def test_pair_adds_up(length: int, single: Path) -> None:
-    mixture = noise(length)
-    stems = separate(load(single, **PAIR), mixture)
-    alone = separate(load(single, ("vocals",), **PAIR), mixture)
-    assert np.array_equal(stems[0], alone[0])
-    assert np.array_equal(stems[1], mixture - stems[0])
-    assert np.abs(stems.sum(0) - mixture).max() <= 1.2e-7
-
-
-def test_rest_alone_and_first(single: Path) -> None:
-    mixture = noise(5000)
-    pair = separate(load(single, **PAIR), mixture)
-    model = load(single, ("instrumental",), **PAIR)
-    assert model.targets == ("instrumental",)
-    assert np.array_equal(separate(model, mixture), pair[1:])
-    turned = separate(load(single, ("instrumental", "vocals"), **PAIR), mixture)
-    assert np.array_equal(turned, pair[::-1])
-
-
-def test_rest_of_several(path: Path) -> None:
-    fields = {"targets": (*FOUR, "rest"), "rest": "rest"}
-    mixture = noise(5000)
-    stems = separate(load(path, ("rest", "bass"), **fields), mixture)
-    every = separate(load(path), mixture)
-    assert np.abs(stems[0] - (mixture - every.sum(0))).max() <= 1e-6
-    assert np.abs(stems[1] - every[1]).max() <= 1e-6

@@ -104,6 +104,7 @@ def make_card(
             plugin=plugin,
             title=f"the model in {name}",
             targets=config.targets + ((config.rest,) if config.rest else ()),
+            rest=config.rest,
             sample_rate=config.sample_rate,
             channels=config.channels,
             weights=(Weights(file=_plain(checkpoint.name), path=checkpoint),),
