@@ -40,9 +40,8 @@ def find_in_folder(folder: Path) -> tuple[Path, PublishedConfig] | None:
     if not checkpoints or not described:
         return None
     if len(checkpoints) > 1:
-        pairs = [path for path in checkpoints if any(_beside(path, described))]
-        if not pairs and len(described) > 1:
-            return None
+        if all(read_published(path) is None for path in described):
+            return None  # such as a bag of Demucs networks
         names = ", ".join(path.name for path in checkpoints[:4])
         raise ModelError(f"{folder} has several checkpoints: {names}; name one with its path")
     return _pair(checkpoints[0], described)
@@ -105,6 +104,7 @@ def make_card(
             plugin=plugin,
             title=f"the model in {name}",
             targets=config.targets + ((config.rest,) if config.rest else ()),
+            rest=config.rest,
             sample_rate=config.sample_rate,
             channels=config.channels,
             weights=(Weights(file=_plain(checkpoint.name), path=checkpoint),),

@@ -29,8 +29,6 @@ def _card(place: Path, found: tuple[Path, PublishedConfig] | None) -> ModelCard 
         parameters["n_fft"] = config.number("stft_n_fft")
     if config.zero_dc:
         parameters["zero_dc"] = True
-    if config.rest:
-        return make_card("roformer", place, checkpoint, config, {**parameters, "rest": config.rest})
     return make_card("roformer", place, checkpoint, config, parameters)
 
 
