@@ -63,6 +63,10 @@ Name = Annotated[
 """A model, target or file name: it becomes a path, so nothing in it may climb out of a folder."""
 
 
+NOT_STATED = "not stated"
+"""The licence of weights whose author states none."""
+
+
 class Weights(BaseModel):
     """One file that a model loads: fetched from ``urls``, or already on this machine."""
 
@@ -154,6 +158,11 @@ class ModelCard(BaseModel):
             if unknown := [name for name in names if name not in self.targets]:
                 raise ValueError(f"{where} speaks of {unknown[0]!r}, which is not in targets")
         return self
+
+    @property
+    def licensed(self) -> bool:
+        """Whether the author of the weights states a licence."""
+        return bool(self.licence) and self.licence != NOT_STATED
 
     @property
     def estimated(self) -> tuple[str, ...]:

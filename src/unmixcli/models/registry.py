@@ -24,10 +24,11 @@ from .catalogue import (
     shipped_names,
 )
 from .combined.composing import Composer, MissingPart, name_of_sum, split_sum
+from .combined.tables import Described
 from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
 from .known import KnownModel
 from .loading import Files, Loader, check
-from .store import Report, Store, silent
+from .store import Policy, Report, Store, silent
 
 if TYPE_CHECKING:
     from .interface import Model, Plugin
@@ -171,6 +172,7 @@ class Registry:
         known: KnownModel,
         targets: Sequence[str] = (),
         *,
+        policy: Policy | None = None,
         offline: bool = False,
         progress: Report | None = None,
     ) -> Files:
@@ -186,7 +188,8 @@ class Registry:
         files: dict[tuple[str, str], dict[str, Path]] = {}
         report = silent if progress is None else progress
         jobs = list(known.card.holdings(targets or known.card.estimated))
-        for outcome in self.store.fetch(jobs, offline=offline, report=report):
+        store = Store(self.store.root, policy) if policy else self.store
+        for outcome in store.fetch(jobs, offline=offline, report=report):
             card = outcome.card
             if isinstance(outcome.error, FetchError):
                 instead = self._instead(known.card)
@@ -298,6 +301,14 @@ class Registry:
         """
         plugins = {kind: plugin for kind, (plugin, _) in self._plugins.items()}
         return Composer({name: table}, self.resolve, plugins).compose(name)
+
+    def averaged(self, known: KnownModel) -> KnownModel:
+        """Return an ensemble of one model with itself, under its name."""
+        table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
+        plugin: Any = self._plugins["ensemble"][0]
+        members = {"members": [known.card.name]}
+        card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
+        return KnownModel(card, plugin, known.shipped, parts)
 
     def _named(self, model: str) -> KnownModel | None:
         return next((known for known in self.models if model in _keys(known)), None)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ...errors import ModelError
 from ...words import nearest
-from ..cards import Member, ModelCard, Name
+from ..cards import NOT_STATED, Member, ModelCard, Name
 from ..known import KnownModel
 
 Method = Literal[
@@ -189,6 +189,7 @@ def make_card(
 
 
 def _licence(cards: Sequence[ModelCard]) -> str:
-    """Name the licences of all parts; nothing if one of them is not stated."""
-    licences = [card.licence for card in cards]
-    return "; ".join(dict.fromkeys(licences)) if all(licences) else ""
+    """Name the licences of all parts, unless one of them is not stated."""
+    if not all(card.licensed for card in cards):
+        return NOT_STATED
+    return "; ".join(dict.fromkeys(card.licence for card in cards))
