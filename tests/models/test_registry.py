@@ -75,12 +75,12 @@ def test_two_plugins_with_a_model_of_one_name():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("on", "there is no model 'on'; did you mean one?"),
+        ("on", "unknown model 'on'; did you mean one?"),
         ("tow", "did you mean two?"),
         ("ours:on", "did you mean ours:one?"),
         ("quite else", "see `unmix models list`"),
-        ("x" * 5000, "there is no model"),
-        ("~nobody-of-that-name", "there is no model"),
+        ("x" * 5000, "unknown model"),
+        ("~nobody-of-that-name", "unknown model"),
         ("./one", "there is no folder ./one"),
         ("no/such", "there is no folder no/such"),
     ],
@@ -106,7 +106,7 @@ class Broken:
         (Toy((card("x", "else"),)), "its card x says that it is of the plugin else"),
         (Toy((card("x"), card("X"))), "it has two models of the name X"),
         (Toy(("x",)), "AttributeError"),
-        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options are no pydantic model"),
+        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options must be a pydantic model"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):
@@ -207,9 +207,9 @@ like = "one"
     assert "table [bad], key colour: Extra inputs" in reasons[0]
     assert "table [one]: a model has this name already" in reasons[1]
     assert "table [TWO]: a model has this name already" in reasons[2]
-    assert "table [lost], key plugin: there is no plugin 'none', there is ours" in reasons[3]
+    assert "table [lost], key plugin: unknown plugin 'none'; installed: ours" in reasons[3]
     with pytest.raises(
-        ModelError, match=r"no model 'bad'; left out was .*table \[bad\], key colour"
+        ModelError, match=r"unknown model 'bad'; it could not be used: .*table \[bad\], key colour"
     ):
         known.resolve("bad")
 
@@ -269,7 +269,7 @@ def test_options_that_fit():
 def test_weights_are_fetched_on_the_way(server, store):
     server.files["/tiny.pth"] = DATA
     known = registry(entry(Toy((card_for({"tiny.pth": DATA}, server.address),))), store=store)
-    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids fetching it"):
+    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids downloading it"):
         known.load_model("tiny", offline=True)
     events = Events()
     _, loaded = known.load_model("tiny", progress=events)

@@ -1,4 +1,4 @@
-"""Reading the tensors of a network from a file, without running anything in it."""
+"""Read the tensors of a network from a file, without running code from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tens
     ----------
     path : Path
     unused : collection of str
-        Keys of a PyTorch checkpoint to leave out, whatever they hold.
+        Keys of a PyTorch checkpoint to ignore, whatever they hold.
 
     Returns
     -------
@@ -31,8 +31,8 @@ def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tens
     Raises
     ------
     ModelError
-        If the file cannot be read, would have to run code, or holds anything
-        but tensors by name.
+        If the file cannot be read without running code from it, or holds
+        anything but named tensors.
     """
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, unused)
 
@@ -48,15 +48,15 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
 def _read_pickle(path: Path, unused: Collection[str]) -> dict[str, torch.Tensor]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the pickle's version: it is refused or it loads
+            warnings.simplefilter("ignore")  # about the pickle's version: it loads or is refused
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist") from None
-    except Exception as error:  # what garbage makes an unpickler raise has no bounds
+    except Exception as error:  # an unpickler may raise anything on garbage
         if isinstance(error, pickle.UnpicklingError) and "unsupported" in str(error).lower():
             raise ModelError(
-                f"{path} was refused: to read it, Python would have to run code from inside the "
-                "file, which weights never need; save the plain state_dict of the network instead"
+                f"{path} was refused: to read it, Python would have to run code from the file, "
+                "which weights never need; save only the state_dict of the network instead"
             ) from None
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
         raise ModelError(f"{path} cannot be read as a PyTorch checkpoint ({reason})") from None
@@ -69,5 +69,5 @@ def _read_pickle(path: Path, unused: Collection[str]) -> dict[str, torch.Tensor]
     state = {str(key): value for key, value in loaded.items() if key not in unused}
     strangers = sorted(key for key, value in state.items() if not isinstance(value, torch.Tensor))
     if strangers:
-        raise ModelError(f"{path} is not a network's state_dict: {some(strangers)} is no tensor")
+        raise ModelError(f"{path} is not a network's state_dict: {some(strangers)} is not a tensor")
     return {key: value.float() for key, value in state.items()}

@@ -67,21 +67,25 @@ LASTING = {
         "429 Too Many Requests, to be asked again in 3600 s",
         1,
     ),
-    "a hang before the headers": (web.hang, "the server went silent", 3),
-    "a connection cut": (web.cut(0), "the connection was cut", 3),
+    "a hang before the headers": (web.hang, "the server stopped answering", 3),
+    "a connection cut": (web.cut(0), "the connection was lost", 3),
     "a wrong length": (
         web.other(DATA + b"0"),
         "the file there has 300,001 bytes where 300,000 are right",
         1,
     ),
     "a wrong byte": (web.wrong_byte, "what it sends has the SHA-256", 2),
-    "a redirect without end": (web.redirect(FILE), "it redirects without end", 5),
+    "a redirect without end": (web.redirect(FILE), "it redirects too often", 5),
     "a redirect to http": (
         web.redirect("http://example.invalid/tiny.pth"),
         "it redirects to http://example.invalid, without TLS",
         1,
     ),
-    "a web page": (web.other(b"<html>", Content_Type="text/html"), "a web page came instead", 3),
+    "a web page": (
+        web.other(b"<html>", Content_Type="text/html"),
+        "the server sent a web page",
+        3,
+    ),
 }
 
 
@@ -148,7 +152,7 @@ def test_no_way_down_from_https_to_http(server, store, certificate, monkeypatch)
 
 def test_not_tls_at_all(server, store):
     card = card_for({"tiny.pth": DATA}, server.address.replace("http:", "https:"))
-    with pytest.raises(FetchError, match=r"no TLS connection"):
+    with pytest.raises(FetchError, match=r"the TLS connection failed"):
         ensure(store, card)
 
 
@@ -309,7 +313,7 @@ def test_certificates_that_are_not_there(server, store, monkeypatch, tmp_path):
 
 def test_a_proxy_that_refuses(server, store, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", server.address)  # knows no CONNECT
-    with pytest.raises(FetchError, match=r"the proxy refuses .*check the proxy"):
+    with pytest.raises(FetchError, match=r"the proxy refused .*check the proxy"):
         ensure(store, card_for({"tiny.pth": DATA}, "https://host.invalid"))
 
 
