@@ -1,10 +1,11 @@
-"""An Open-Unmix model as a stream: the whole-track result in bounded memory.
+"""Run an Open-Unmix model as a stream: the result of the whole track in bounded memory.
 
-The mixture is read twice. The first reading (`_analyse`) leaves a few hundred
-numbers a frame for every network; the LSTM layers (`recurrence`) run over
-those, each direction from its own end; the second reading (`_synthesise`)
-turns them into gains, filters the mixture and transforms back. Frames,
-windows of the EM and overlaps carry across blocks, so no block shows.
+The mixture is read twice. The first reading (`_analyse`) reduces it to a few
+hundred numbers per frame for every network. The LSTM layers (`recurrence`) run
+over these numbers, each direction from its own end. The second reading
+(`_synthesise`) turns them into gains, filters the mixture and transforms back.
+Frames, EM windows and overlaps continue across blocks, so the result does not
+depend on the blocks.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from .recurrence import Recurrence
 from .rows import Sequence, SequenceStore
 
 ANALYSIS_FRAMES = 300
-"""Frames of a block of the first reading."""
+"""Frames per block of the first reading."""
 SYNTHESIS_FRAMES = 256
-"""Frames of a block of the second reading, unless a window of the EM decides."""
+"""Frames per block of the second reading, unless EM windows determine the blocks."""
 
 Fraction = Callable[[float], None]
 
 _STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
-"""Stages and their shares of the work."""
+"""Stages, and the share of the work that each takes."""
 
 
 class OpenUnmix:
-    """Networks that together separate a mixture; see `unmixcli.models.interface.Model`.
+    """One or several networks that separate a mixture; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -109,7 +110,7 @@ class OpenUnmix:
             progress(end / frames)
 
     def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> int:
-        """Store what the input layers make of a block; return the frame after it."""
+        """Store the output of the input layers for a block; return the frame after it."""
         spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
         rows = self._front(spectrum).cpu()
         parts = torch.split(rows, [trunk.hidden for trunk in self._trunks], -1)
@@ -120,7 +121,7 @@ class OpenUnmix:
     def _synthesise(
         self, mixture: Mixture, filtering: Filter, progress: Fraction
     ) -> Iterator[Block]:
-        """Filter the mixture with what the networks say, and transform back."""
+        """Filter the mixture with the networks' gains, and transform back."""
         frames = self._framing.frames(mixture.length)
         readings = filtering.readings + 1
 
@@ -141,7 +142,7 @@ class OpenUnmix:
 
 
 def _stage(report: Progress, stage: str) -> Fraction:
-    """Report the progress of one stage as progress of the whole."""
+    """Convert the progress of one stage into progress of the whole."""
     names = list(_STAGES)
     before = sum(_STAGES[name] for name in names[: names.index(stage)])
     return lambda fraction: report(stage, before + _STAGES[stage] * fraction)
