@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.paths import exists
 from ..files.readers import FileView
 from ..words import display
 
@@ -26,6 +28,8 @@ Audio = NDArray[np.float32]
 
 BLOCK_SAMPLES = 65536
 MAX_CHANNELS = 2
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
+"""Sample rates of recordings, in Hz."""
 
 log = logging.getLogger("unmixcli")
 
@@ -130,7 +134,7 @@ def open_excerpt(
     if content is None:
         refuse_missing(path)
     try:
-        file = soundfile.SoundFile(path if content is None else FileView(content))
+        file = soundfile.SoundFile(os.fsencode(path) if content is None else FileView(content))
     except soundfile.LibsndfileError:
         from .decoding import decode
 
@@ -142,12 +146,17 @@ def open_excerpt(
         raise InputError(f"{name} is empty: there is nothing to separate")
     if channels > MAX_CHANNELS:
         log.warning("%s has %d channels; only the first two are used", name, channels)
-    first = math.floor(start * rate + 0.5)
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{name} says that its sample rate is {rate} Hz, which is outside of "
+            f"{LOWEST_RATE} to {HIGHEST_RATE} Hz; its header is probably damaged"
+        )
+    first = math.floor(min(start * rate, total) + 0.5)
     if first >= total:
         raise InputError(f"{name} is {total / rate:.2f} s long, so it cannot start at {start:g} s")
     length = total - first
     if duration >= 0:
-        length = min(length, math.floor(duration * rate + 0.5))
+        length = math.floor(min(duration * rate, length) + 0.5)
     if length == 0:
         raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
     return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length, content)
@@ -155,10 +164,15 @@ def open_excerpt(
 
 def refuse_missing(path: Path) -> None:
     """Raise `InputError` unless the path is an existing file."""
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{display(path)} does not exist")
     if path.is_dir():
         raise InputError(f"{display(path)} is a folder, not a recording")
+    if not path.is_file():
+        raise InputError(
+            f"{display(path)} is a pipe or a device, which can be read only once; "
+            "send its sound through standard input, as in … | unmix separate -"
+        )
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
@@ -190,7 +204,9 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
 
 def _open(source: Any, name: str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(source if isinstance(source, Path) else FileView(source))
+        # As bytes: soundfile cannot encode a name that is not UTF-8.
+        opened = os.fsencode(source) if isinstance(source, Path) else FileView(source)
+        return soundfile.SoundFile(opened)
     except (soundfile.LibsndfileError, OSError) as error:
         raise InputError(f"{name} can no longer be opened: {_reason(error)}") from None
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import stdout
+
 if TYPE_CHECKING:
     from ..doctor import Diagnosis
 
@@ -31,7 +33,6 @@ def doctor(
 
 
 def _show(diagnosis: Diagnosis) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -49,7 +50,7 @@ def _show(diagnosis: Diagnosis) -> None:
         shown = "" if finding.area == area else finding.area
         table.add_row(shown, Text(mark, style=style), Text(finding.name), detail)
         area = finding.area
-    console = Console(highlight=False)
+    console = stdout()
     console.print(table)
     broken = sum(finding.status == "broken" for finding in diagnosis.findings)
     if broken:

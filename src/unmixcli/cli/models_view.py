@@ -10,7 +10,7 @@ from functools import singledispatch
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
+from .console import line, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
@@ -52,12 +53,12 @@ def show(result: BaseModel, as_json: bool) -> None:
             notice(f"left out: {reason}")
     # Do not wrap lines in a pipe.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
-    Console(highlight=False, width=width).print(content)
+    stdout(width).print(content)
 
 
 def notice(text: str) -> None:
     """Print a notice on stderr: neither an error nor a result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="yellow"))
+    stderr().print(Text(line(text), style="yellow"), soft_wrap=True)
 
 
 @singledispatch
@@ -212,7 +213,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
     if quiet:
         yield silent
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = stderr()
     tasks: dict[tuple[str, str], TaskID] = {}
     columns = (
         TextColumn("{task.description}"),
@@ -225,7 +226,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
 
         def report(event: FetchEvent) -> None:
             if event.note:
-                console.print(Text(event.note, style="yellow"))
+                console.print(Text(line(event.note), style="yellow"), soft_wrap=True)
                 return
             key = (event.model, event.file)
             if key not in tasks:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,13 +123,15 @@ def separate(
     screen = Screen(quiet, verbose)
     summary = Summary()
     interrupted = False
+    results = sys.stdout
     try:
-        with screen.session():
+        # What a plugin prints is no result of ours.
+        with screen.session(), redirect_stdout(sys.stderr):
             for outcome in _run(inputs, config, screen):
                 summary.add(outcome)
                 screen.tell(outcome)
                 if as_json:
-                    print(json.dumps(record(outcome)), flush=True)
+                    print(json.dumps(record(outcome)), file=results, flush=True)
     except KeyboardInterrupt:
         interrupted = True
     if summary.count > 1 and not quiet:

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .documents import DocumentError, read_json
+
 RENEWED_EVERY = 15.0
 """Seconds between two renewals."""
 EXPIRES_AFTER = 120.0
@@ -157,8 +159,8 @@ def _now(folder: Path) -> float:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes()[:4096])
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, limit=4096)
+    except (OSError, DocumentError):
         return {}
     return content if isinstance(content, dict) else {}
 

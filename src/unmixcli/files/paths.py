@@ -38,6 +38,21 @@ def expand(path: str | Path) -> Path:
         return Path(path)
 
 
+def exists(path: Path) -> bool:
+    """Tell whether there is such a file, also for names that no file can have."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether there is such a folder, also for names that no folder can have."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def real(path: Path) -> Path:
+    """Follow links as far as possible; a loop of links ends where it began."""
+    return Path(os.path.realpath(path))
+
+
 def offline() -> bool:
     """Return whether ``UNMIX_OFFLINE`` forbids the network."""
     return os.environ.get("UNMIX_OFFLINE", "").strip().lower() not in (

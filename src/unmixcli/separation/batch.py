@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt, open_excerpt
 from ..errors import BusyError, DoneError, UnmixError
+from ..files.paths import exists
 from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
@@ -154,7 +155,7 @@ class Batch:
 
     def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
         path = found.path
-        if self._order.open and (found.is_stdin or path.exists()):
+        if self._order.open and (found.is_stdin or exists(path)):
             with self._fetching() as report:
                 self._order = self._order.settled(self._registry, report)
         order, config = self._order, self._order.config

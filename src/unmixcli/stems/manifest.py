@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
+from ..files.documents import DocumentError, read_json
 from ..files.hashing import sha256_of
 from ..files.parts import Part, is_locked, sweep
 from ..words import display
@@ -65,7 +66,21 @@ class Source:
         return made.get("sha256") == self.sha256()
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts to store in an entry."""
+        """Return the facts to store in an entry.
+
+        Raises
+        ------
+        InputError
+            If the recording was changed since it was opened: part of the stems
+            may be of the old one, part of the new one.
+        """
+        if self.path is not None:
+            now = self.path.stat()
+            if (now.st_size, now.st_mtime_ns) != (self.size, self.modified):
+                raise InputError(
+                    f"{display(self.path)} was changed while it was being separated; "
+                    "no stem was kept, run the same command again"
+                )
         return {
             "name": self.name,
             "size": self.size,
@@ -212,8 +227,8 @@ def stems_in(folder: Path) -> set[Path]:
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read the entries; an invalid file has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (OSError, DocumentError):
         return []
     if not isinstance(content, dict) or content.get("version") != VERSION:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from ..errors import OutputError, UsageError
 from ..words import display
 from .manifest import MANIFEST
 
+_LONGEST_PART = 220
+"""Bytes of the name of a file or folder: 255, less what a temporary name adds."""
 _LONGEST = 160
 """Longest part of a name from one field, in bytes; file systems allow 255 in all."""
 
@@ -132,7 +135,7 @@ class Namer:
             "folder": _clean(recording.absolute().parent.name, "folder"),
         }
         name = re.sub(r"\{(\w+)\}", lambda field: values[field[1]], template)
-        return Path(*re.split(r"[/\\]", name))
+        return Path(*map(_fit, re.split(r"[/\\]", name)))
 
 
 class Claims:
@@ -159,6 +162,17 @@ class Claims:
                     "or put {folder} into --filename"
                 )
         self._owners.update(dict.fromkeys(keys, recording))
+
+
+def _fit(part: str) -> str:
+    """Shorten the name of a file or folder to what file systems take, but for its extension."""
+    stem, dot, extension = part.rpartition(".")
+    if not dot or len(extension) > 16:
+        stem, dot, extension = part, "", ""
+    room = _LONGEST_PART - len(dot + extension)
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}{dot}{extension}"
 
 
 def _clean(value: str, instead: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from torch import nn
 
 from streams import ArrayMixture, Audio, ignore
 from unmixcli.errors import ModelError
+from unmixcli.models.interface import Request
 from unmixcli.models.segmented import (
     Bag,
     ChunkScheme,
@@ -65,7 +65,7 @@ def run(
         scheme=lambda options: options,
         batch=batch,
     )
-    request = SimpleNamespace(options=scheme)
+    request = Request(scheme)
     stems = list(model.separate(ArrayMixture(audio, block), request, ignore))
     assert all(part.dtype == np.float32 and part.shape[-1] for part in stems)
     return np.concatenate(stems, -1)
