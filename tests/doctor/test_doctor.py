@@ -68,7 +68,7 @@ def test_what_is_broken_ends_with_1_and_a_remedy(monkeypatch, home):
     home.mkdir()
     (home / "models.toml").write_text("[x]\nplugin = 3\n")
     code, out = run()
-    assert code == 1 and "1 thing is broken" in out and "→ correct it there" in out
+    assert code == 1 and "1 thing is broken" in out and "→ correct it in that file" in out
     code, out = run("--json")
     assert code == 1 and json.loads(out)["healthy"] is False
 

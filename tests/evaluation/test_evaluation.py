@@ -248,7 +248,7 @@ def test_one_track_matches_whatever_its_name(tmp_path):
         (["A/vocals.wav", "B/vocals.wav"], ["C/vocals.wav"], "no track in"),
         (["vocals.wav", "vocals.flac"], ["vocals.wav"], "two files for vocals"),
         (["A_x/vocals.wav", "A_y/vocals.wav"], ["A/vocals.wav"], "two folders for the track A"),
-        (["x/A/vocals.wav", "y/A/vocals.wav"], ["A/vocals.wav"], "two tracks of the name A"),
+        (["x/A/vocals.wav", "y/A/vocals.wav"], ["A/vocals.wav"], "two tracks called A"),
     ],
 )
 def test_folders_that_do_not_fit(tmp_path, estimated, true, words):

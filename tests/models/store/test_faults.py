@@ -64,17 +64,17 @@ LASTING = {
     "500": (web.status(500), "the server answers 500 Internal Server Error", 3),
     "429 for an hour": (
         web.status(429, Retry_After="3600"),
-        "429 Too Many Requests, to be asked again in 3600 s",
+        "429 Too Many Requests (try again in 3600 s)",
         1,
     ),
     "a hang before the headers": (web.hang, "the server stopped answering", 3),
     "a connection cut": (web.cut(0), "the connection was lost", 3),
     "a wrong length": (
         web.other(DATA + b"0"),
-        "the file there has 300,001 bytes where 300,000 are right",
+        "the file there has 300,001 bytes instead of 300,000",
         1,
     ),
-    "a wrong byte": (web.wrong_byte, "what it sends has the SHA-256", 2),
+    "a wrong byte": (web.wrong_byte, "the file it sends has the SHA-256", 2),
     "a redirect without end": (web.redirect(FILE), "it redirects too often", 5),
     "a redirect to http": (
         web.redirect("http://example.invalid/tiny.pth"),
@@ -255,8 +255,7 @@ def test_retry_after_is_obeyed(server, store):
     events = Events()
     ensure(store, card, report=events)
     assert events.notes == [
-        "tiny.pth: the server answers 429 Too Many Requests, to be asked again in 1 s; "
-        "trying again in 1 s"
+        "tiny.pth: the server answers 429 Too Many Requests (try again in 1 s); trying again in 1 s"
     ]
 
 
@@ -275,7 +274,7 @@ def test_a_mirror_that_wants_a_rest_gets_it(server, store):
 def test_an_empty_answer_is_no_file(server, store):
     card = card_for({"tiny.pth": DATA}, server.address, known="nothing")
     server.script[FILE] = [web.other(b"")] * 2
-    with pytest.raises(FetchError, match=r"what it sends is empty"):
+    with pytest.raises(FetchError, match=r"the file it sends is empty"):
         ensure(store, card)
 
 

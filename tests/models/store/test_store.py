@@ -130,7 +130,7 @@ def test_a_file_cut_short_afterwards(server, store):
     path = ensure(store, card)
     path.write_bytes(DATA[:1000])
     assert store.place(card, card.weights[0]).state() == "partial"
-    with pytest.raises(ModelError, match=r"has 1,000 bytes where 300,000 are right"):
+    with pytest.raises(ModelError, match=r"has 1,000 bytes instead of 300,000"):
         ensure(store, card, offline=True)
     assert ensure(store, card).read_bytes() == DATA
 
@@ -144,14 +144,14 @@ def test_the_full_digest_is_learnt_at_the_first_fetch(server, store, known):
     store.remove(card)
     assert record.exists()
     server.files[FILE] = some_bytes(300_000, seed=2)
-    with pytest.raises(ModelError, match=r"what it sends has the SHA-256"):
+    with pytest.raises(ModelError, match=r"the file it sends has the SHA-256"):
         ensure(store, card)
 
 
 def test_a_wrong_prefix_is_refused(server, store):
     card = tiny(server, known="prefix")
     server.files[FILE] = some_bytes(300_000, seed=2)
-    with pytest.raises(ModelError, match=r"what it sends has the SHA-256"):
+    with pytest.raises(ModelError, match=r"the file it sends has the SHA-256"):
         ensure(store, card)
 
 
@@ -416,7 +416,7 @@ def test_remove_leaves_alone_what_is_being_fetched(server, store):
     process = start(card)
     wait_for(lambda: size_of(place.part) == 1000)
     try:
-        with pytest.raises(ModelError, match=r"another process is fetching tiny"):
+        with pytest.raises(ModelError, match=r"another process is downloading tiny"):
             store.remove(card)
     finally:
         process.kill()

@@ -76,8 +76,8 @@ def _load_networks(
     n_fft, hop = checkpoints[targets[0]].n_fft, int(card.parameters["hop"])
     if not n_fft // 64 <= hop <= n_fft // 2:
         raise ModelError(
-            f"{card.name} is described as having a hop of {hop} samples, which does not go with "
-            f"frames of {n_fft}: between {n_fft // 64} and {n_fft // 2} is possible"
+            f"the description of {card.name} says a hop of {hop} samples, which does not fit "
+            f"frames of {n_fft}: it must be between {n_fft // 64} and {n_fft // 2}"
         )
     framing = Framing(n_fft, hop)
     ranges = _ranges(framing.bins, device)

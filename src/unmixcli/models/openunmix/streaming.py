@@ -35,7 +35,7 @@ SYNTHESIS_FRAMES = 256
 """Frames per block of the second reading, unless EM windows determine the blocks."""
 
 QUIETEST, LOUDEST = 2.0**-9, 64.0
-"""Peaks outside of these are brought to a usual level for the networks."""
+"""Mixtures with a peak outside this range are scaled to a usual level for the networks."""
 
 Fraction = Callable[[float], None]
 
@@ -94,7 +94,7 @@ class OpenUnmix:
             peak = self._analyse(mixture, sequences, _stage(progress, "analysing"))
             gain = _gain_for(peak)
             if gain != 1:
-                # The networks and the EM's regularisation expect music at its usual level.
+                # The networks and the EM's regularisation expect music at a usual level.
                 mixture = ScaledMixture(mixture, gain)
                 self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
@@ -180,7 +180,7 @@ class ScaledMixture:
 
 
 def _gain_for(peak: float) -> float:
-    """Return a power of two, which costs no precision, that brings odd levels to usual ones."""
+    """Return the gain for a usual level: a power of two, which loses no precision."""
     if peak == 0 or QUIETEST <= peak <= LOUDEST:
         return 1.0
     return float(2.0 ** (-round(math.log2(peak)) - 2))
