@@ -86,12 +86,12 @@ def make_model(
     if network.stems != len(estimated):
         raise ModelError(
             f"{file.path} estimates {network.stems} stem{'s' * (network.stems != 1)}, but "
-            f"the description of {card.name} says {len(estimated)}: {', '.join(estimated)}"
+            f"{card.name} is described as having {len(estimated)}: {', '.join(estimated)}"
         )
     if card.channels not in (None, network.audio_channels):
         raise ModelError(
-            f"{file.path} has {network.audio_channels} channels, but the description of "
-            f"{card.name} says {card.channels}"
+            f"{file.path} has {network.audio_channels} channels, but {card.name} is described "
+            f"as having {card.channels}"
         )
     network.keep([estimated.index(target) for target in targets])
     place = torch.device(device)

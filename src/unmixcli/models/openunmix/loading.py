@@ -76,7 +76,7 @@ def _load_networks(
     n_fft, hop = checkpoints[targets[0]].n_fft, int(card.parameters["hop"])
     if not n_fft // 64 <= hop <= n_fft // 2:
         raise ModelError(
-            f"the description of {card.name} says a hop of {hop} samples, which does not fit "
+            f"{card.name} is described as having a hop of {hop} samples, which does not fit "
             f"frames of {n_fft}: it must be between {n_fft // 64} and {n_fft // 2}"
         )
     framing = Framing(n_fft, hop)
@@ -111,8 +111,8 @@ def _check(card: ModelCard, checkpoint: Checkpoint, target: str) -> None:
     for what, claim, truth in claims:
         if claim is not None and claim != truth:
             raise ModelError(
-                f"{checkpoint.path} has {what.format(truth)}, but the description of {card.name} "
-                f"says {what.format(claim)}"
+                f"{checkpoint.path} has {what.format(truth)}, but {card.name} is described "
+                f"as having {what.format(claim)}"
             )
     _compare_declared(checkpoint, said.get("declared", {}).get(target, {}), card.sample_rate)
 
