@@ -1,7 +1,7 @@
-"""The two places that text goes to, results to stdout and all else to stderr. Owns rich's consoles.
+"""Print results on stdout and everything else on stderr. Owns rich's consoles.
 
-There is one console for stderr, so that a message that comes while a bar of
-progress is live does not run into it.
+There is only one console for stderr, so that a message does not run into a live
+progress bar.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def prepare() -> None:
     """Set up the streams for one run of the command."""
     stderr.cache_clear()
     for stream in (sys.stdout, sys.stderr):
-        # A code page without some character is no reason to fail.
+        # Do not fail because a code page lacks a character.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
 
 
 def line(text: object) -> str:
-    """Put text of any origin on one line that cannot control the terminal."""
+    """Format untrusted text as one line that cannot control the terminal."""
     words = " ".join(str(text).split())
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
 
@@ -47,7 +47,7 @@ def print_error(error: object) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without a width or height that no terminal has."""
+    """Return the environment without an impossible terminal width or height."""
     environment = dict(os.environ)
     for name in ("COLUMNS", "LINES"):
         if environment.get(name, "").strip("0") == "":

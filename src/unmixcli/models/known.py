@@ -1,4 +1,4 @@
-"""A known model: its card, the plugin that loads it, and what may be asked of it."""
+"""A known model: its card, its plugin, and the checks on a request to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A card and the plugin that can load it."""
+    """A card and the plugin that loads it."""
 
     card: ModelCard
     plugin: Plugin
@@ -28,18 +28,18 @@ class KnownModel:
 
     @property
     def options(self) -> type[BaseModel] | None:
-        """The pydantic model of the options that only this plugin has, if it has any."""
+        """The pydantic class of the plugin's own options, if it has any."""
         return getattr(self.plugin, "options", None)
 
     @property
     def estimates_residual(self) -> bool:
-        """Whether its models estimate the residual themselves."""
+        """Whether the plugin's models estimate the residual themselves."""
         return bool(getattr(self.plugin, "estimates_residual", False))
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """The arithmetic that its networks can run in; float32 comes first."""
-        if self.parts:  # each member runs in what is asked for, or in float32
+        """The precisions that the plugin's networks support, float32 first."""
+        if self.parts:  # a member without the wanted precision runs in float32
             return tuple(dict.fromkeys(kind for part in self.parts for kind in part.precisions))
         return tuple(getattr(self.plugin, "precisions", ("float32",)))
 
@@ -50,7 +50,7 @@ class KnownModel:
         return list(dict.fromkeys([*names, *(n for part in self.parts for n in part.option_names)]))
 
     def pick_targets(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets to estimate: those wanted, or all of the model's.
+        """Return the targets to estimate: the wanted ones, or all that the model estimates.
 
         Raises
         ------
@@ -68,26 +68,26 @@ class KnownModel:
     def validate_options(
         self, options: Mapping[str, str], shorthands: Mapping[str, Any]
     ) -> tuple[BaseModel | None, tuple[str, ...]]:
-        """Validate the options that only this plugin understands.
+        """Validate the plugin's own options.
 
         Parameters
         ----------
         options : mapping of str to str
-            Given by name, as ``--option KEY=VALUE``.
+            Options given as ``--option KEY=VALUE``.
         shorthands : mapping
-            Given by flags of their own, which not every model has.
+            Options given by their own flags, which only some models support.
 
         Returns
         -------
         options : BaseModel or None
             An instance of the plugin's class, if it has one.
         idle : tuple of str
-            The shorthands that this model does not have.
+            The given shorthands that this model does not support.
 
         Raises
         ------
         UsageError
-            If the plugin has no such option, or the value does not suit it.
+            If the plugin does not have an option, or its value is invalid.
         """
         if self.parts:
             return self._validate_parts(options, shorthands)

@@ -1,7 +1,7 @@
-"""Which models there are: plugins by their entry points, names and folders to models.
+"""All available models: find plugins by their entry points, and models by name or path.
 
-The plugins that ship come through the same door as anyone else's. A plugin or
-a table that is broken is set aside as a `Problem` and breaks nothing else.
+The built-in plugins are found the same way as any other. A broken plugin or
+table becomes a `Problem` and does not affect the rest.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from .catalogue import (
     shipped_combinations,
     shipped_names,
 )
-from .combined.composing import Composer, MissingPart, name_of_sum, split_sum
-from .combined.tables import Described
+from .combined.composing import Composer, MissingPart, average_of, name_of_sum, split_sum
 from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
 from .known import KnownModel
 from .loading import Files, Loader, check
@@ -40,16 +39,16 @@ class Registry:
     Parameters
     ----------
     store : Store, optional
-        Where weights live; by default the user's.
+        The store of the weights; by default the user's.
     entry_points : iterable of EntryPoint, optional
-        The plugins; by default all that are installed.
+        The plugins; by default all installed ones.
 
     Attributes
     ----------
     models : list of KnownModel
-        Every model that can be named, those that ship first.
+        All models that can be named, the built-in ones first.
     problems : list of Problem
-        What was left out.
+        Plugins and tables that could not be used.
     """
 
     def __init__(
@@ -63,7 +62,7 @@ class Registry:
         self._plugins: dict[str, tuple[Plugin, bool]] = {}
         if entry_points is None:
             entry_points = metadata.entry_points(group=GROUP)
-        # Ours first, so that no other distribution can take a shipped plugin's name.
+        # Ours first, so that no other package can take a built-in plugin's name.
         for entry in sorted(entry_points, key=lambda entry: (not is_ours(entry), entry.name)):
             self._add_plugin(entry)
         self._add_combinations(shipped_combinations())
@@ -71,24 +70,24 @@ class Registry:
         self._add_user_catalogue(paths.user_catalogue())
 
     def resolve(self, model: str) -> KnownModel:
-        """Find a model by its name, as ``PLUGIN:NAME``, or by the path of a folder or file.
+        """Find a model by its name, by ``PLUGIN:NAME``, or by the path of a folder or file.
 
-        A known name wins over a folder of that name: ``./NAME`` is the folder.
+        A known name wins over a folder of that name; write ``./NAME`` for the folder.
         ``A+B`` is the average of two models.
 
         Raises
         ------
         ModelError
-            If there is no such model, with the nearest name, or several.
+            If the model is unknown (the message suggests a name) or ambiguous.
         """
         found = [known for known in self.models if model in _keys(known)]
-        # A name that ships means the shipped model, whoever else may use it.
+        # A built-in name always means the built-in model.
         shipped = [known for known in found if known.shipped]
         if len(found) == 1 or shipped:
             return (shipped or found)[0]
         if found:
             raise ModelError(
-                f"several plugins have a model {model!r}: say {' or '.join(map(_full, found))}"
+                f"several plugins have a model {model!r}: use {' or '.join(map(_full, found))}"
             )
         path = paths.expand(model)
         if _exists(path):
@@ -96,11 +95,11 @@ class Registry:
         if known := self._on_the_spot(model):
             return known
         if any(separator in model for separator in (os.sep, os.altsep) if separator):
-            raise ModelError(f"there is no file or folder {model} with a model")
+            raise ModelError(f"{model} does not exist")
         raise ModelError(self._unknown(model))
 
     def built_in(self, targets: Sequence[str] = ()) -> KnownModel | None:
-        """Return a model that comes with the program, weights and all, and has these targets."""
+        """Return a model whose weights come with the program and that has these targets."""
         for known in self.models:
             files = known.card.weights
             inside = bool(files) and all(weights.package_file for weights in files)
@@ -118,14 +117,14 @@ class Registry:
         offline: bool = False,
         progress: Report | None = None,
     ) -> tuple[ModelCard, Model]:
-        """Load a model with its weights, fetching those that the targets need.
+        """Load a model; download the weights that the targets need.
 
         Parameters
         ----------
         model : str
-            Its name or folder, see `resolve`.
+            Its name or path; see `resolve`.
         targets : sequence of str
-            Targets to estimate; empty for all that the model has.
+            Targets to estimate; empty for all of the model's targets.
         device : str
             A torch device.
         precision : str
@@ -133,14 +132,14 @@ class Registry:
         offline : bool
             Fail rather than use the network.
         progress : callable, optional
-            Takes a `FetchEvent` whenever the fetching has something to tell.
+            Takes a `FetchEvent` while weights are downloaded.
 
         Raises
         ------
         ModelError
             If the model is unknown, or its weights are missing, unavailable or damaged.
         UsageError
-            If it has no such target.
+            If the model does not have a target.
         """
         return self.load(
             self.resolve(model),
@@ -204,20 +203,20 @@ class Registry:
         source = f"plugin {entry.name} ({distribution(entry)})"
         try:
             if entry.name in self._plugins:
-                raise ModelError("another plugin has this name already")
+                raise ModelError("another plugin already has this name")
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
             check_plugin(entry.name, plugin, cards)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # also a SystemExit at import is no reason to end
+        except BaseException as error:  # not even a SystemExit at import may end the program
             self.problems.append(Problem(source, sentence_of(error)))
             return
         self._plugins[entry.name] = (plugin, is_ours(entry))
         self.models += [KnownModel(card, plugin, is_ours(entry)) for card in cards]
 
     def _sort_shipped(self) -> None:
-        """Put the models that ship first, in the order of their catalogue."""
+        """Put the built-in models first, in the order of their catalogue."""
         order = {name: place for place, name in enumerate(shipped_names())}
         self.models.sort(
             key=lambda known: (
@@ -249,7 +248,7 @@ class Registry:
             if card.plugin not in self._plugins:
                 there = ", ".join(self._plugins) or "none"
                 raise ModelError(
-                    f"{where}, key plugin: there is no plugin {card.plugin!r}, there is {there}"
+                    f"{where}, key plugin: unknown plugin {card.plugin!r}; installed: {there}"
                 )
             self._refuse_twin(where, card)
         except ModelError as error:
@@ -259,13 +258,13 @@ class Registry:
         self.models.append(KnownModel(card, self._plugins[card.plugin][0]))
 
     def _refuse_twin(self, where: str, card: ModelCard) -> None:
-        # Ignoring case, as some file systems do: the two would share a folder.
+        # Ignoring case: on some file systems the two would share a folder.
         if any(
             model.card.name.casefold() == card.name.casefold()
             for model in self.models
             if model.shipped or model.card.plugin == card.plugin
         ):
-            raise ModelError(f"{where}: a model has this name already, choose another")
+            raise ModelError(f"{where}: another model already has this name")
 
     def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
         """Add the models of tables that name others; `where` is the user's catalogue."""
@@ -286,7 +285,8 @@ class Registry:
 
     def _on_the_spot(self, model: str) -> KnownModel | None:
         """Make the ensemble ``a+b+c``: the average of what all its members estimate."""
-        if "ensemble" not in self._plugins or not (names := split_sum(model, self._named)):
+        named = {key: known for known in self.models for key in _keys(known)}
+        if "ensemble" not in self._plugins or not (names := split_sum(model, named)):
             return None
         parts = [self.resolve(name) for name in names]
         return self.compose(name_of_sum(parts), {"members": names})
@@ -304,40 +304,33 @@ class Registry:
 
     def averaged(self, known: KnownModel) -> KnownModel:
         """Return an ensemble of one model with itself, under its name."""
-        table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
-        plugin: Any = self._plugins["ensemble"][0]
-        members = {"members": [known.card.name]}
-        card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
-        return KnownModel(card, plugin, known.shipped, parts)
-
-    def _named(self, model: str) -> KnownModel | None:
-        return next((known for known in self.models if model in _keys(known)), None)
+        return average_of(known, self._plugins["ensemble"][0])
 
     def _resolve_path(self, path: Path) -> KnownModel:
-        """Ask each plugin whether a folder or a file holds a model of its kind."""
+        """Find the plugin that recognises the model in a folder or file."""
         kind = "folder_card" if path.is_dir() else "file_card"
         refused: ModelError | None = None
         for plugin, shipped in self._plugins.values():
             recognise = getattr(plugin, kind, None)
             try:
                 card = recognise(path) if recognise else None
-            except ModelError as error:  # another plugin may know better
+            except ModelError as error:  # another plugin may recognise it
                 refused = refused or error
                 continue
             if card is not None:
                 return KnownModel(card, plugin, shipped)
-        raise refused or ModelError(f"no installed plugin knows the model in {path}")
+        raise refused or ModelError(f"no installed plugin recognises the model in {path}")
 
     def _unknown(self, model: str) -> str:
         names = [_full(known) if ":" in model else known.card.name for known in self.models]
         hint = nearest(model, names) or "; see `unmix models list`"
-        for problem in self.problems:  # perhaps it is one of those that were left out
+        for problem in self.problems:  # the name may be one that could not be used
             if model in str(problem):
-                hint = f"; left out was {problem}"
-        return f"there is no model {model!r}{hint}"
+                hint = f"; it could not be used: {problem}"
+        return f"unknown model {model!r}{hint}"
 
     def _instead(self, card: ModelCard) -> str:
-        """Name a model that needs no network, as the way out of a failed fetch."""
+        """Suggest a model that needs no network, after a failed download."""
         own = self.built_in()
         return f"; or use --model {own.card.name}, which needs no download" if own else ""
 
@@ -345,7 +338,7 @@ class Registry:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a name that no file can have
+    except OSError:  # not a valid file name
         return False
 
 

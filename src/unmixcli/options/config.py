@@ -198,8 +198,8 @@ class SeparationConfig(BaseModel):
     ] = Field(
         default="auto",
         description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
-        "processors and graphics cards that have it, and differs inaudibly; auto is float32 "
-        "on processors.",
+        "processors and graphics cards that support it, with no audible difference; auto is "
+        "float32 on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,
