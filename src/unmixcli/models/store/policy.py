@@ -17,5 +17,7 @@ class Policy:
     longest_wait: float = 60.0
     """Longest Retry-After that is obeyed; an address that asks for more is given up."""
     redirects: int = 8
+    largest: int = 20 * 10**9
+    """Bytes of a file of which the catalogue says no size at all."""
     parallel: int = 4
     """Files fetched at the same time."""
