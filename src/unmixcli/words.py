@@ -14,7 +14,7 @@ def display(path: Path) -> str:
 
 
 def plain(text: object, limit: int | None = None) -> str:
-    """Put text of any origin on one line that cannot control a terminal.
+    r"""Put text of any origin on one line that cannot control a terminal.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ def plain(text: object, limit: int | None = None) -> str:
     limit : int, optional
         Characters to keep of a text that may be of any length.
 
-    >>> plain("a\\n b\\x1b[2J"), plain("abcdef", 3)
-    ('a b\\\\x1b[2J', 'abc…')
+    >>> plain("a\n b\x1b[2J"), plain("abcdef", 3)
+    ('a b\\x1b[2J', 'abc…')
     """
     words = str(text)
     if limit is not None and len(words) > limit:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
+from ..files.portable import portable
 from ..words import display
 from .manifest import MANIFEST
 
@@ -92,7 +93,7 @@ class Namer:
         UsageError
             If two stems would have the same name.
         """
-        root = self.outdir / subfolder
+        root = self._below(subfolder)
         paths = {
             stem: root / self._render(self.template, recording, stem, tags or {}) for stem in stems
         }
@@ -121,7 +122,10 @@ class Namer:
         # If each target has a folder for all recordings, use the folder of the first target.
         folder = folder.replace("{target}", "").replace("//", "/").strip("/")
         parts = f"{folder}/{own}" if folder else own
-        return self.outdir / subfolder / self._render(parts, recording, "", tags or {})
+        return self._below(subfolder) / self._render(parts, recording, "", tags or {})
+
+    def _below(self, subfolder: Path) -> Path:
+        return self.outdir.joinpath(*map(portable, subfolder.parts))
 
     def _render(self, template: str, recording: Path, stem: str, tags: Mapping[str, str]) -> Path:
         track = _clean(recording.stem, "track")
@@ -135,7 +139,7 @@ class Namer:
             "folder": _clean(recording.absolute().parent.name, "folder"),
         }
         name = re.sub(r"\{(\w+)\}", lambda field: values[field[1]], template)
-        return Path(*map(_fit, re.split(r"[/\\]", name)))
+        return Path(*(portable(_fit(part)) for part in re.split(r"[/\\]", name)))
 
 
 class Claims:
@@ -170,6 +174,7 @@ def _fit(part: str) -> str:
     if not dot or len(extension) > 16:
         stem, dot, extension = part, "", ""
     room = _LONGEST_PART - len(dot + extension)
+    stem = stem[:room]  # no character has less than a byte
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return f"{stem}{dot}{extension}"
@@ -177,7 +182,8 @@ def _fit(part: str) -> str:
 
 def _clean(value: str, instead: str) -> str:
     """Turn any text into part of a file name."""
-    # Keep control characters out of file names.
+    # Keep control characters out of file names. A title may have a million characters.
+    value = value.strip()[:_LONGEST]
     text = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in value).strip()
     if text.strip(".") == "":
         text = ""
