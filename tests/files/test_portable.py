@@ -63,5 +63,7 @@ def test_a_title_of_a_megabyte_costs_nothing() -> None:
 
 def test_a_recording_with_a_name_for_one_system_only(run: Run, tiny_model: Path) -> None:
     write_float(Path("what? is: it.wav"), music(0.2))
-    assert run("separate", "what? is: it.wav", "-m", tiny_model, "-t", "vocals", "-o", "o").code == 0
+    assert (
+        run("separate", "what? is: it.wav", "-m", tiny_model, "-t", "vocals", "-o", "o").code == 0
+    )
     assert "o/what_ is_ it/vocals.wav" in files()

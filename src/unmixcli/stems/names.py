@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
+from ..files.paths import identity
 from ..files.portable import portable
 from ..words import display
 from .manifest import MANIFEST
@@ -143,10 +144,17 @@ class Namer:
 
 
 class Claims:
-    """The files that the recordings of one run will write."""
+    """The files that the recordings of one run will write.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    inputs : iterable of Path
+        The recordings of the run, none of which may be replaced.
+    """
+
+    def __init__(self, inputs: Iterable[Path] = ()) -> None:
         self._owners: dict[str, Path] = {}
+        self._inputs = {key for path in inputs if (key := identity(path))}
 
     def claim(self, recording: Path, paths: Iterable[Path]) -> None:
         """Reserve these files for a recording.
@@ -154,8 +162,16 @@ class Claims:
         Raises
         ------
         OutputError
-            If another recording of the run has reserved one of them.
+            If another recording of the run has reserved one of them, or one
+            of them is a recording of the run itself.
         """
+        paths = list(paths)
+        for path in paths:
+            if identity(path) in self._inputs:
+                raise OutputError(
+                    f"{display(recording)} was skipped: its stem would replace {display(path)}, "
+                    "which is an input of this run; choose another --outdir or --filename"
+                )
         keys = [str(path.absolute()).casefold() for path in paths]
         for key in keys:
             other = self._owners.get(key)
