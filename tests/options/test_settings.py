@@ -67,6 +67,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "page": ("true", "true", True),
         "overwrite": ("true", "true", True),
         "skip_existing": ("true", "true", True),
+        "compare_content": ("true", "true", True),
     }
     assert set(values) == set(SeparationConfig.model_fields)
     values["options"] = (*values["options"][:2], {"shifts": "2", "fast": "true"})
