@@ -81,8 +81,8 @@ def test_two_plugins_with_a_model_of_one_name():
         ("quite else", "see `unmix models list`"),
         ("x" * 5000, "there is no model"),
         ("~nobody-of-that-name", "there is no model"),
-        ("./one", "there is no folder ./one"),
-        ("no/such", "there is no folder no/such"),
+        ("./one", "there is no file or folder ./one"),
+        ("no/such", "there is no file or folder no/such"),
     ],
 )
 def test_unknown_names(name, words):
@@ -148,9 +148,7 @@ def test_folders(tmp_path, monkeypatch):
     assert known.resolve("one").shipped  # the name wins
     assert known.resolve("./one").card.weights[0].path == Path("one/w.pth")
     assert known.resolve(str(tmp_path / "one")).card.plugin == "toy"
-    with pytest.raises(
-        ModelError, match=r"no installed plugin knows the model in the folder empty"
-    ):
+    with pytest.raises(ModelError, match=r"no installed plugin knows the model in empty"):
         known.resolve("empty")
     loaded = known.load_model("./one")[1]
     assert loaded["weights"] == {"w.pth": Path("one/w.pth")}
@@ -255,15 +253,29 @@ class WithOptions(Toy):
 def test_options_of_a_plugin(options, words):
     known = registry(entry(WithOptions((card("x"),))))
     with pytest.raises(UsageError) as caught:
-        known.load_model("x", options=options)
+        known.resolve("x").validate_options(options, {})
     assert words in str(caught.value)
 
 
 def test_options_that_fit():
     known = registry(entry(WithOptions((card("x"),)))).resolve("x")
-    assert known.check_options({"segment": "3"}) == Options(segment=3.0)
+    assert known.validate_options({"segment": "3"}, {}) == (Options(segment=3.0), ())
+    assert known.validate_options({}, {}) == (Options(), ())
+    one = registry(SHIPPED).resolve("one")
+    assert one.validate_options({}, {}) == (None, ())
     with pytest.raises(UsageError, match=r"one has no option 'segment', none of its own"):
-        registry(SHIPPED).load_model("one", options={"segment": "1"})
+        one.validate_options({"segment": "1"}, {})
+
+
+def test_shorthands_reach_the_models_that_have_them():
+    known = registry(entry(WithOptions((card("x"),)))).resolve("x")
+    given = known.validate_options({"overlap": "0.5"}, {"segment": 3, "niter": 2})
+    assert given == (Options(segment=3.0, overlap=0.5), ("niter",))
+    with pytest.raises(UsageError, match=r"option segment of x: Input should be greater than 0"):
+        known.validate_options({}, {"segment": -1})
+    with pytest.raises(UsageError, match=r"segment is given twice: by its own flag and by --opt"):
+        known.validate_options({"segment": "3"}, {"segment": 3})
+    assert registry(SHIPPED).resolve("one").validate_options({}, {"niter": 2}) == (None, ("niter",))
 
 
 def test_weights_are_fetched_on_the_way(server, store):

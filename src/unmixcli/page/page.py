@@ -18,10 +18,10 @@ from typing import TextIO
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
-from ..words import clock, display
+from ..words import display
 from . import sound
 from .colours import css
-from .facts import About, byline, facts, heading, summary
+from .facts import About, byline, facts, heading, length, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
@@ -89,7 +89,7 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
         "facts": definitions(facts(about)),
         "stems": "\n".join(rows),
         "seconds": f"{first.seconds:.6f}",
-        "length": clock(first.seconds),
+        "length": length(first),
         # Nothing in it may end the element that it stands in.
         "track": json.dumps(track).replace("<", "\\u003c"),
     }

@@ -7,7 +7,6 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from itertools import islice
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,10 @@ import torch
 from segment_networks import Counted, model, run, start
 from streams import ArrayMixture, Audio, ignore, noise
 from unmixcli.errors import ModelError
+from unmixcli.models.interface import Request
 from unmixcli.models.segmented import ChunkScheme, CrossFadeScheme, Scheme, TriangleScheme
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SCHEMES = [
     TriangleScheme(100, reads=120),
@@ -25,15 +27,6 @@ SCHEMES = [
     ChunkScheme(120),
     CrossFadeScheme(100, 30, 110),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small networks are slower on several threads, much so on a busy machine."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(count)
 
 
 # --- passes ------------------------------------------------------------------
@@ -134,7 +127,7 @@ def test_a_network_of_another_shape_is_refused(wrong: Any) -> None:
 def test_silence_and_a_single_sample() -> None:
     for scheme in SCHEMES:
         for length in (1, 2, 1000):
-            request = SimpleNamespace(options=scheme)
+            request = Request(scheme)
             mixture = ArrayMixture(np.zeros((2, length), np.float32))
             stems = np.concatenate(list(model(Counted()).separate(mixture, request, ignore)), -1)
             assert stems.shape == (3, 2, length)
@@ -177,7 +170,7 @@ class LongMixture:
 def test_a_track_is_never_held(scheme: Scheme) -> None:
     length = 1_500_000  # 12 MB, as is its one stem
     stems = model(Counted(), {"a": 0}, at_once=2).separate(
-        LongMixture(length), SimpleNamespace(options=scheme), ignore
+        LongMixture(length), Request(scheme), ignore
     )
     tracemalloc.start()
     assert sum(block.shape[-1] for block in stems) == length
