@@ -1,4 +1,4 @@
-"""How names, numbers and mistakes are written for people."""
+"""Format names, numbers and errors for people to read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 
 def display(path: Path) -> str:
-    """Return a path as it can be printed on one line, whatever is in its name."""
+    """Return a path as one printable line; escape it if it holds unprintable characters."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
 
 
 def clock(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``.
+    """Format seconds as ``m:ss`` or ``h:mm:ss``.
 
     >>> clock(61.2), clock(3600)
     ('1:01', '1:00:00')
@@ -25,7 +25,7 @@ def clock(seconds: float) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint at the name that was probably meant, or nothing.
+    """Suggest the name that was probably meant, or return an empty string.
 
     >>> nearest("vocal", ["vocals", "drums"])
     '; did you mean vocals?'
@@ -35,7 +35,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def some(names: Sequence[str]) -> str:
-    """Name a few of many, and count the rest.
+    """List the first three names and count the rest.
 
     >>> some(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -45,7 +45,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def twin(names: Iterable[str]) -> str | None:
-    """Return the first name that another one equals on a file system that ignores case."""
+    """Return the first name that repeats an earlier one if case is ignored."""
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
@@ -55,7 +55,7 @@ def twin(names: Iterable[str]) -> str | None:
 
 
 def sentence_of(error: BaseException) -> str:
-    """Write any exception on one line, with its kind if it is not one of ours."""
+    """Format an exception on one line, with its class name unless it is one of ours."""
     from .errors import UnmixError
 
     text = " ".join(str(error).split())

@@ -98,7 +98,7 @@ def truncated(path: Path, keep: float) -> Path:
         (lambda p: p, "is a folder"),
         (lambda p: (p / "a.wav").touch() or p / "a.wav", "no known audio format"),
         (lambda p: (p / "a.wav").write_text("hello" * 99) and p / "a.wav", "no known audio"),
-        (lambda p: write_float(p / "a.wav", np.zeros((0, 2))), "no samples"),
+        (lambda p: write_float(p / "a.wav", np.zeros((0, 2))), "is empty"),
         (lambda p: truncated(write(p / "a.flac", music(3)), 0.5), "damaged"),
         (lambda p: truncated(write_aac(p / "a.m4a", music(3)), 0.5), "no known audio format"),
     ],
@@ -223,7 +223,7 @@ def test_an_error_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_existing_files_are_kept_unless_asked(tmp_path: Path) -> None:
     paths = [tmp_path / "a.wav", tmp_path / "b.wav"]
     paths[1].write_text("precious")
-    with pytest.raises(OutputError, match=r"b\.wav exists already.*--overwrite"):
+    with pytest.raises(OutputError, match=r"b\.wav already exists.*--overwrite"):
         StemWriter(paths, Shape(44100, 2, 50000), WAV)
     assert [path.name for path in tmp_path.iterdir()] == ["b.wav"]
     with StemWriter(paths, Shape(44100, 2, 50000), WAV, overwrite=True) as writer:
@@ -235,7 +235,7 @@ def test_existing_files_are_kept_unless_asked(tmp_path: Path) -> None:
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     with (
-        pytest.raises(OutputError, match="appeared while"),
+        pytest.raises(OutputError, match="appeared during"),
         StemWriter([path], Shape(44100, 2, 50000), WAV) as writer,
     ):
         writer.write(stems(1))

@@ -127,7 +127,7 @@ def test_sample_rate(run: Run, tiny_model: Path, wanted: str, rate: int) -> None
         (["--bit-depth", "12"], "bit_depth '12'"),
         (["--quality", "5"], "wav is lossless"),
         (["--quality", "11", "--format", "ogg"], "quality 11.0"),
-        (["--clip", "none", "--format", "flac"], "cannot hold what goes beyond full scale"),
+        (["--clip", "none", "--format", "flac"], "cannot hold samples beyond full scale"),
         (["--clip", "loud"], "clip 'loud'"),
         (["--sample-rate", "44100", "--format", "opus"], "no sample rate of 44100 Hz"),
         (["--sample-rate", "384000", "--format", "ogg"], "384000 Hz, only up to 192000"),

@@ -147,7 +147,7 @@ def test_remove(unmix, home):
     unmix("fetch", "a")
     assert "a: 1.0 kB freed" in unmix("remove", "a").out
     assert not (home / "weights/toy/a/v.pth").exists()
-    assert "a: was not here" in unmix("remove", "a").out
+    assert "a: nothing to remove" in unmix("remove", "a").out
 
 
 def test_path(unmix, home):

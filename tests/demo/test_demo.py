@@ -26,7 +26,7 @@ def test_demo(run: Run) -> None:
     assert "umx-synth" in outcome.out
     again = run("demo", "--outdir", "out")
     assert again.code == 1
-    assert "exists already" in again.err
+    assert "already exists" in again.err
 
 
 def test_the_model_in_the_box_knows_something(run: Run) -> None:

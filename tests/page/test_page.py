@@ -308,7 +308,7 @@ def test_the_page_comes_with_the_stems(tmp_path, tiny_model):
     written = track.page.stat()
     for stem in track.stems.values():
         stem.unlink()
-    with pytest.raises(OutputError, match=r"index\.html exists already"):
+    with pytest.raises(OutputError, match=r"index\.html already exists"):
         Separator(**options).separate_file(source)
     assert track.page.stat() == written
     Separator(**options, overwrite=True).separate_file(source)

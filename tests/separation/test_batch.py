@@ -82,8 +82,8 @@ def test_what_arguments_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["m/x/*.txt"], ["m/x/notes.txt"]),
         (["m/x/notes.txt"], ["m/x/notes.txt"]),
         (["q[1].wav"], ["q[1].wav"]),
-        (["e"], ["! e has no recording in it"]),
-        (["m/*.wav"], ["! m/*.wav matches no recording"]),
+        (["e"], ["! e contains no recordings"]),
+        (["m/*.wav"], ["! m/*.wav matches no recordings"]),
         (["nothing.wav"], ["nothing.wav"]),
     ]:
         assert names(find_recordings(arguments)) == expected, arguments
@@ -105,7 +105,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (missing,) = names(find_recordings(["@missing"]))
     assert missing == "! the list missing cannot be read: No such file or directory"
     Path("empty").write_text("# nothing\n")
-    assert names(find_recordings(["@empty"])) == ["! the list empty names no recording"]
+    assert names(find_recordings(["@empty"])) == ["! the list empty names no recordings"]
     feed(monkeypatch, b"a b.wav\n")
     assert names(find_recordings(["@-"])) == ["a b.wav"]
 
@@ -139,7 +139,7 @@ def test_standard_input(
 
 
 @pytest.mark.parametrize(
-    ("data", "words"), [(b"", "nothing came on standard input"), (b"x" * 99, "no known audio")]
+    ("data", "words"), [(b"", "standard input is empty"), (b"x" * 99, "no known audio")]
 )
 def test_nothing_good_on_standard_input(
     batch: Run, monkeypatch: pytest.MonkeyPatch, data: bytes, words: str
@@ -536,7 +536,7 @@ def test_a_set_that_cannot_be_completed_is_taken_back(
         real(self, final, overwrite)
 
     monkeypatch.setattr(Part, "put", put)
-    with pytest.raises(OutputError, match=r"drums\.wav appeared while"):
+    with pytest.raises(OutputError, match=r"drums\.wav appeared during"):
         separator.separate_file(tmp_path / "song.wav")
     assert [path.name for path in (tmp_path / "out" / "song").iterdir()] == ["drums.wav"]
     assert (tmp_path / "out" / "song" / "drums.wav").read_text() == "precious"

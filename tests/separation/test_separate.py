@@ -203,7 +203,7 @@ def with_value(value: float) -> Callable[[Path], str]:
     ("make", "words"),
     [
         (nothing, "missing.wav does not exist"),
-        (empty_folder, "empty has no recording in it"),
+        (empty_folder, "empty contains no recordings"),
         (text, "song.wav is not a recording"),
         (no_samples, "song.wav has no samples"),
         (cut_flac, "song.flac is damaged"),
@@ -317,7 +317,7 @@ def test_existing_stems_are_kept(run: Run, tiny_model: Path) -> None:
     kept.write_text("precious")
     outcome = run("separate", "song.wav", "-m", tiny_model)
     assert outcome.code == 1
-    assert "bass.wav exists already" in outcome.error
+    assert "bass.wav already exists" in outcome.error
     assert "--overwrite" in outcome.error
     assert kept.read_text() == "precious"
     assert list(kept.parent.iterdir()) == [kept]
@@ -340,7 +340,7 @@ def test_two_inputs_with_the_same_stems(run: Run, tiny_model: Path) -> None:
     write(Path("song.flac"), music(1, seed=1))
     outcome = run("separate", "a/song.wav", "song.flac", "-m", tiny_model, "-t", "vocals")
     assert outcome.code == 1
-    assert "song.flac was left out" in outcome.error
+    assert "song.flac was skipped" in outcome.error
     separator = unmixcli.Separator(model=str(tiny_model), targets="vocals")
     expected = separator.separate(music(1), 44100)["vocals"]
     found = soundfile.read(f"song_{tiny_model.name}/vocals.wav", dtype="float32")[0]

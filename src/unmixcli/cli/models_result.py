@@ -1,4 +1,4 @@
-"""What the commands of `unmix models` find out, as data."""
+"""The results of the `unmix models` commands, as data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..models.known import KnownModel
 from ..models.store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]
-"""Whether the weights are on this machine: fetched, partly fetched, not, part
-of an installed package, the user's own files, or none needed."""
+"""Whether the weights are on this machine: fetched, partly fetched, not fetched,
+part of an installed package, the user's own files, or not needed."""
 
 
 class ModelSummary(BaseModel):
@@ -26,7 +26,7 @@ class ModelSummary(BaseModel):
     sample_rate: int
     channels: int | None
     size: int | None
-    """Bytes of all files; None if not known."""
+    """Bytes of all files; None if unknown."""
     size_exact: bool
     licence: str
     restriction: str
@@ -39,7 +39,7 @@ class ModelSummary(BaseModel):
 class ListResult(BaseModel):
     models: list[ModelSummary]
     left_out: list[str]
-    """Plugins and tables that are broken, and why."""
+    """Broken plugins and catalogues, each with the reason."""
 
 
 class FileInfo(BaseModel):
@@ -48,7 +48,7 @@ class FileInfo(BaseModel):
     size: int | None
     size_exact: bool
     digest: str
-    """``ALGORITHM:HEX``, with a trailing ``...`` where only its beginning is known."""
+    """``ALGORITHM:HEX``, with a trailing ``...`` if only its beginning is known."""
     urls: tuple[str, ...]
     path: Path
     state: State
@@ -72,7 +72,7 @@ class FetchedFile(BaseModel):
     file: str
     path: Path | None
     fetched: int
-    """Bytes fetched just now, 0 if the file was here."""
+    """Bytes fetched by this command; 0 if the file was already here."""
     error: str
 
 
@@ -117,7 +117,7 @@ class AddResult(BaseModel):
 
 
 def summarise(store: Store, known: KnownModel) -> ModelSummary:
-    """Gather what `unmix models list` tells of a model; looks at files, hashes none."""
+    """Gather what `unmix models list` shows of a model; does not hash any file."""
     card = known.card
     files = _files(store, known)
     sizes = [file.size for file in files]
@@ -141,7 +141,7 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
 
 
 def describe(store: Store, known: KnownModel) -> InfoResult:
-    """Gather what `unmix models info` tells of a model."""
+    """Gather what `unmix models info` shows of a model."""
     return InfoResult(
         **summarise(store, known).model_dump(),
         files=_files(store, known),
@@ -194,7 +194,7 @@ def _here(known: KnownModel, files: list[FileInfo]) -> Here:
 def _options(known: KnownModel) -> list[OptionInfo]:
     if known.options is None:
         return []
-    # The JSON schema has the words for types that a user can read.
+    # The JSON schema names types in words that users understand.
     schema = known.options.model_json_schema()["properties"]
     return [
         OptionInfo(

@@ -1,4 +1,4 @@
-"""How the results of `unmix models` look."""
+"""Print the results of the `unmix models` commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import singledispatch
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
@@ -25,6 +25,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
+from .console import line, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
@@ -44,20 +45,20 @@ def show(result: BaseModel, as_json: bool) -> None:
         print(result.model_dump_json(indent=2))
         return
     content = render(result)
-    if isinstance(content, str):  # a path: never wrapped, coloured or interpreted
+    if isinstance(content, str):  # a path: never wrap, colour or interpret it
         print(content)
         return
     if isinstance(result, ListResult):
         for reason in result.left_out:
             notice(f"left out: {reason}")
-    # Into a pipe, lines are as long as they need to be.
+    # Do not wrap lines in a pipe.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
-    Console(highlight=False, width=width).print(content)
+    stdout(width).print(content)
 
 
 def notice(text: str) -> None:
-    """Tell on stderr what is no error and no result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="yellow"))
+    """Print a notice on stderr: neither an error nor a result."""
+    stderr().print(Text(line(text), style="yellow"), soft_wrap=True)
 
 
 @singledispatch
@@ -153,7 +154,7 @@ def _(result: FetchResult) -> RenderableType:
             f"{model}: {len(good)} of {len(files)} files here, "
             + (f"{_size(amount, True)} fetched" if amount else "nothing fetched")
         )
-    return Text("\n".join(lines) or "no files are needed")
+    return Text("\n".join(lines) or "no files needed")
 
 
 @render.register
@@ -163,7 +164,7 @@ def _(result: VerifyResult) -> RenderableType:
         style = {"good": "green", "unknown": "yellow"}.get(file.status, "red")
         status = Text(file.status, style=style)
         table.add_row(status, file.model, file.file, file.reason)
-    return table if result.files else Text("no weights are here")
+    return table if result.files else Text("no weights on this machine")
 
 
 @render.register
@@ -172,7 +173,7 @@ def _(result: RemoveResult) -> RenderableType:
         "\n".join(
             f"{model.model}: {_size(model.freed, True)} freed"
             if model.freed
-            else f"{model.model}: was not here"
+            else f"{model.model}: nothing to remove"
             for model in result.models
         )
     )
@@ -202,17 +203,17 @@ def _short(digest: str) -> str:
 
 
 def _pairs(words: list[str]) -> str:
-    """Two words a line, so that four targets leave room for the other columns."""
+    """Put two words on a line, so that four targets leave room for the other columns."""
     return "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
 
 
 @contextmanager
 def fetch_progress(quiet: bool = False) -> Iterator[Report]:
-    """Show the events of a fetch on stderr: bars on a terminal, the notes anywhere."""
+    """Show the progress of a fetch on stderr: bars only on a terminal, notes always."""
     if quiet:
         yield silent
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = stderr()
     tasks: dict[tuple[str, str], TaskID] = {}
     columns = (
         TextColumn("{task.description}"),
@@ -225,7 +226,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
 
         def report(event: FetchEvent) -> None:
             if event.note:
-                console.print(Text(event.note, style="yellow"))
+                console.print(Text(line(event.note), style="yellow"), soft_wrap=True)
                 return
             key = (event.model, event.file)
             if key not in tasks:

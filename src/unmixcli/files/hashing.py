@@ -1,4 +1,4 @@
-"""Digests of files, each computed once while the file stays as it is."""
+"""Digests of files, computed again only if a file changes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as hexadecimal digits.
 
-    Remembered for as long as its size, its time and its place on the disk do
-    not change: a run that needs it in several places reads the file once.
+    The digest is cached until the file's size, time or inode changes, so that
+    a run that needs it several times reads the file once.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     facts = path.stat()
     return _digest(str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ..errors import ModelError
+from ..files.documents import DocumentError, read_toml
 from ..files.paths import expand
 from .cards import ModelCard
 
@@ -49,11 +49,11 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
 def read_tables(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Read a catalogue file into its tables, unchecked: (model name, table)."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:  # tomllib's own error, and bytes that are not UTF-8
-        raise ModelError(f"{path}: {error}") from None
+    except DocumentError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
     yield from data.items()
 
 

@@ -7,6 +7,7 @@ barriers, and every core keeps its own data in its own cache.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -36,6 +37,10 @@ class Workers:
     def __init__(self, device: torch.device, count: int | None = None) -> None:
         cores = torch.get_num_threads()
         self.count = (count or min(cores, MAX_WORKERS)) if device.type == "cpu" else 1
+        self._start()
+
+    def _start(self) -> None:
+        cores = torch.get_num_threads()
         share = max(1, cores // self.count)
         ready = threading.Barrier(self.count + 1)
 
@@ -53,6 +58,7 @@ class Workers:
             self._pool.submit(int)
         ready.wait()
         torch.set_num_threads(cores)  # what the caller sees must not change
+        self._process = os.getpid()
 
     def block_size(self, total: int, at_most: int) -> int:
         """Divide work into equal blocks, so that no thread is left without at the end."""
@@ -62,6 +68,8 @@ class Workers:
 
     def submit(self, function: Callable[..., R], *args: object) -> Future[R]:
         """Run a function in inference mode on one of the threads."""
+        if self._process != os.getpid():
+            self._start()  # threads do not survive a fork
         return self._pool.submit(_infer, function, *args)
 
     def map(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt, open_excerpt
-from ..errors import UnmixError
+from ..errors import BusyError, DoneError, UnmixError
+from ..files.paths import exists
 from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
@@ -18,13 +20,16 @@ from ..stems.names import Claims
 from ..words import display, sentence_of
 from .inputs import Found, find_recordings, spool
 from .order import Order
-from .results import Outcome, SeparatedTrack, Skipped
+from .results import Outcome, Skipped
 
 if TYPE_CHECKING:
     from ..models.store import Report
     from .separator import Separator
 
 log = logging.getLogger("unmixcli")
+
+POLL_SECONDS = 1.0
+"""Between two looks at a recording that another process is separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 Fetching = Callable[[], "AbstractContextManager[Report]"]
@@ -37,28 +42,28 @@ class Batch:
     ----------
     config : SeparationConfig
     watch : callable
-        Takes an `Excerpt` and returns a context manager that gives the
+        Takes an `Excerpt` and returns a context manager that yields the
         callback for its progress.
     fetching : callable
-        Returns a context manager that gives the callback for fetching,
+        Returns a context manager that yields the callback for downloads;
         see `unmixcli.models.store.FetchEvent`.
     loaded : callable, optional
-        Takes the `Separator` once its model is loaded, which happens when
-        there is something to separate.
+        Takes the `Separator` when its model is loaded, which happens before
+        the first recording that is not skipped.
 
     Attributes
     ----------
     problems : list of Problem
-        Plugins and tables of catalogues that were left out.
+        Plugins and catalogue entries that could not be used.
     place : str
-        Of the recording in work among all, such as ``3/100``; empty for one.
+        Position of the current recording, such as ``3/100``; empty if there is only one.
 
     Raises
     ------
     UsageError
         If the options make no sense for the model.
     ModelError
-        If there is no such model.
+        If the model is unknown.
     """
 
     def __init__(
@@ -79,7 +84,7 @@ class Batch:
         self.place = ""
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
-        """Separate recordings; a failure of one does not stop the next.
+        """Separate recordings; a failure does not stop the batch.
 
         Parameters
         ----------
@@ -89,7 +94,7 @@ class Batch:
         Yields
         ------
         Outcome
-            One for each recording, as soon as it is done.
+            One for each recording, as soon as it is finished.
 
         Raises
         ------
@@ -97,26 +102,50 @@ class Batch:
             If the model cannot be loaded.
         """
         everything = find_recordings(inputs)
+        busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
-            self.place = f"{number}/{len(everything)}" if len(everything) > 1 else ""
+            self._show_place(number, len(everything))
             if isinstance(found, UnmixError):
                 yield Outcome(None, found)
                 continue
-            source = str(found.path)
-            try:
-                opened = self._open(found)
-            except UnmixError as error:
-                yield Outcome(source, error)
+            outcome = self._outcome(found)
+            if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
+                busy.append((number, found))  # another run has it: ours goes on with the rest
                 continue
-            if isinstance(opened, Skipped):
-                yield Outcome(source, opened)
-                continue
-            yield Outcome(source, self._separate(self._load(), *opened))
+            yield outcome
+        for number, found in busy:
+            self._show_place(number, len(everything))
+            while isinstance((outcome := self._outcome(found)).result, BusyError):
+                time.sleep(POLL_SECONDS)
+            yield outcome
+
+    def _show_place(self, number: int, count: int) -> None:
+        self.place = f"{number}/{count}" if count > 1 else ""
+
+    def _outcome(self, found: Found) -> Outcome:
+        """Separate one recording; whatever goes wrong with it is its outcome."""
+        source = str(found.path)
+        try:
+            opened = self._open(found)
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        if isinstance(opened, Skipped):
+            return Outcome(source, opened)
+        recording, destination = opened
+        separator = self._load()  # without a model there is no going on
+        try:
+            with self._watch(recording) as progress:
+                track = separator.separate_file(recording, progress, destination=destination)
+        except DoneError:
+            return Outcome(source, Skipped(destination.stems))
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        return Outcome(source, track)
 
     def _load(self) -> Separator:
-        """Load the model, once there is something to separate: it may have to be fetched."""
+        """Load the model before the first separation; it may have to be downloaded."""
         if self._separator is None:
-            # Here, since it needs torch and skipping does not.
+            # Imported here because it needs torch, which skipping does not.
             from .separator import Separator
 
             with self._fetching() as report:
@@ -126,7 +155,7 @@ class Batch:
 
     def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
         path = found.path
-        if self._order.open and (found.is_stdin or path.exists()):
+        if self._order.open and (found.is_stdin or exists(path)):
             with self._fetching() as report:
                 self._order = self._order.settled(self._registry, report)
         order, config = self._order, self._order.config
@@ -147,16 +176,10 @@ class Batch:
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
         return recording, destination
 
-    def _separate(
-        self, separator: Separator, recording: Excerpt, destination: Destination
-    ) -> SeparatedTrack | UnmixError:
-        try:
-            with self._watch(recording) as progress:
-                return separator.separate_file(recording, progress, destination=destination)
-        except UnmixError as error:
-            return error
-        except Exception as error:  # a model's own failure is no reason to give up the others
-            log.debug("separating failed", exc_info=True)
-            return UnmixError(
-                f"{display(recording.path)} could not be separated: {sentence_of(error)}"
-            )
+
+def _failure(found: Found, error: Exception) -> UnmixError:
+    """Put an error into words: one strange file is no reason to give up the others."""
+    if isinstance(error, UnmixError):
+        return error
+    log.debug("separating failed", exc_info=error)
+    return UnmixError(f"{display(found.path)} could not be separated: {sentence_of(error)}")

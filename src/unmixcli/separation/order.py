@@ -1,4 +1,4 @@
-"""An order: everything that a config asks for, worked out once for a whole run."""
+"""An order: everything that follows from a config, worked out once for a whole run."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _ALWAYS_SHOWN = frozenset(("niter",))
 
 @dataclass(frozen=True)
 class Order:
-    """What a config asks for, worked out. Frozen and picklable.
+    """Everything that follows from a config. Frozen and picklable.
 
-    Make one with `Order.of`, which looks at nothing but the catalogue. While
-    `open` is true the config leaves the model to the program, and `settled`
-    decides on it, perhaps by fetching.
+    Create one with `Order.of`, which reads only the catalogue. While `open` is
+    true the model is ``auto``; `settled` chooses it, and downloads it if
+    needed.
 
     Attributes
     ----------
     config : SeparationConfig
     card : ModelCard
-        The model; while the order is open, the one that it will be if nothing
-        is in the way.
+        The model; while the order is open, the one that will probably be
+        chosen.
     plan : Plan
     options : BaseModel or None
         The model's own options, validated.
     idle : tuple of str
-        Options given that this model does not have.
+        Given options that this model does not have.
     encoding : Encoding
     namer : Namer
     """
@@ -64,14 +64,14 @@ class Order:
 
     @classmethod
     def of(cls, config: SeparationConfig, registry: Registry) -> Order:
-        """Work out what a config asks for, without fetching anything.
+        """Work out an order without downloading anything.
 
         Raises
         ------
         UsageError
-            If the options make no sense together or for the model.
+            If the options contradict each other or do not fit the model.
         ModelError
-            If there is no such model.
+            If the model is unknown.
         """
         encoding = Encoding.of(
             config.format, config.bit_depth, config.quality, config.clip, config.sample_rate
@@ -91,22 +91,22 @@ class Order:
 
     @property
     def open(self) -> bool:
-        """Whether the model is still to be decided on."""
+        """Whether the model has not been chosen yet."""
         return self.config.model == AUTO
 
     def settled(self, registry: Registry, progress: Report | None = None) -> Order:
-        """Return the order with its model decided on; see `unmixcli.models.default`.
+        """Return the order with its model chosen; see `unmixcli.models.default`.
 
         Parameters
         ----------
         registry : Registry
         progress : callable, optional
-            Takes a `unmixcli.models.store.FetchEvent` while files are fetched.
+            Takes a `unmixcli.models.store.FetchEvent` while files are downloaded.
 
         Raises
         ------
         ModelError
-            If a file cannot be stored and there is nothing to fall back on.
+            If a file cannot be stored and there is no other model to use.
         """
         if not self.open:
             return self
@@ -118,12 +118,12 @@ class Order:
 
     @property
     def request(self) -> Request[BaseModel | None]:
-        """What the model is asked for each mixture."""
+        """The request to the model for each mixture."""
         return Request(self.options, self.plan.residual, self.config.temp_dir)
 
     @property
     def recipe(self) -> Recipe:
-        """All that decides what the stems are; of a model whose weights are here."""
+        """Everything that determines the stems; the weights must be on this machine."""
         config = self.config
         fields = CHANGES_SOUND | CHANGES_FILES
         options = config.model_dump(mode="json", include=set(fields))
@@ -133,7 +133,7 @@ class Order:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The options that changed the stems, as one would type them."""
+        """The options that changed the stems, as typed on the command line."""
         config = self.config
         shown = []
         for name, field in type(config).model_fields.items():

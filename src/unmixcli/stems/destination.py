@@ -1,4 +1,4 @@
-"""Where the stems of one recording go, and what is there already."""
+"""Where the stems of one recording go, and which of them already exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import BinaryIO
 from ..audio.reading import refuse_missing
 from ..audio.tags import Tags, read_tags
 from ..audio.writing import refuse_existing
-from ..errors import InputError
+from ..errors import BusyError, DoneError, InputError, OutputError
+from ..files.leases import Lease
 from ..files.readers import FileView
 from ..words import display
 from .manifest import Manifest, Source
@@ -22,14 +23,14 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the stems of one recording go, and what is there already.
+    """Where the stems of one recording go, and which of them already exist.
 
     Attributes
     ----------
     recording : Path
     stems : dict of str to Path
     tags : Tags
-        Of the recording.
+        The tags of the recording.
     manifest : Manifest
     source : Source
     """
@@ -58,18 +59,18 @@ class Destination:
         namer : Namer
         stems : sequence of str
         path : Path
-            Of the recording.
+            The recording.
         content : file object, optional
-            Its bytes, where the path is only a name.
+            Its bytes, if the path is only a name.
         subfolder : Path
-            Where below the output folder its stems go.
+            Folder of its stems below the output folder.
         with_tags : bool
             Whether the stems get the recording's tags.
 
         Raises
         ------
         InputError
-            If there is no such recording.
+            If the recording does not exist.
         UsageError
             If two stems would have the same name.
         """
@@ -82,22 +83,51 @@ class Destination:
         return cls(path, paths, tags if with_tags else Tags(), manifest, source)
 
     def missing(self, recipe: Recipe) -> str | None:
-        """Say why the stems cannot pass for done, or None if they are."""
+        """Say why the stems are not up to date, or return None if they are."""
         return self.manifest.missing(recipe, self.source, self.stems)
+
+    def claim(self) -> Lease:
+        """Keep other processes from making the same stems; a context manager.
+
+        Raises
+        ------
+        BusyError
+            If another process is making them.
+        OutputError
+            If the output folder cannot be written.
+        """
+        path = self.manifest.path
+        try:
+            lease = Lease.take(path.with_name(f"{path.name}.lease"))
+        except OSError as error:
+            raise OutputError(
+                f"{display(path.parent)} cannot be written: {error.strerror}; "
+                "choose another folder with --outdir"
+            ) from None
+        if lease is None:
+            raise BusyError(
+                f"another process is separating {display(self.recording)} into "
+                f"{display(path.parent)}; wait for it, or choose another folder with --outdir"
+            )
+        return lease
 
     def replaceable(self, recipe: Recipe, *, overwrite: bool, skip_existing: bool) -> set[Path]:
         """Return the files that may be replaced.
 
         Raises
         ------
+        DoneError
+            If they are what would be made.
         OutputError
-            If others are in the way.
+            If other files are in the way.
         """
         paths = list(self.stems.values())
         if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
-        reason = self.missing(recipe) if skip_existing else None
+        reason = self.missing(recipe) if skip_existing else ""
+        if reason is None:
+            raise DoneError(f"the stems of {display(self.recording)} exist already")
         refuse_existing(paths, replaced, reason or "")
         return replaced
 

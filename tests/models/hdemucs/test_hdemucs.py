@@ -9,22 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from hdemucs_networks import RATE, SOURCES, card, tiny
-from streams import ArrayMixture, ignore, separated
+from streams import ArrayMixture, Audio, ignore
 from unmixcli.models.hdemucs.loading import load_model
 from unmixcli.models.hdemucs.options import Options
 from unmixcli.models.hdemucs.streaming import hybrid_demucs
 from unmixcli.models.interface import Request
 from unmixcli.models.segmented import SegmentedModel
-from unmixcli.models.segmented.statistics import measure
 
 transforms = pytest.importorskip("torchaudio.transforms", exc_type=Exception)
-
-Audio = NDArray[np.float32]
-
-
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
@@ -57,12 +51,11 @@ def music(length: int, seed: int = 0) -> Audio:
     return np.asarray(noise * swell + 0.03, np.float32)
 
 
-def ask(**options: Any) -> Request[Options]:
-    return Request(Options(**options))
-
-
 def run(model: SegmentedModel, audio: Audio, block: int = 1000, **options: Any) -> Audio:
-    return separated(model, ArrayMixture(audio, block, RATE), ask(**options))
+    request = Request(Options(**options))
+    blocks = list(model.separate(ArrayMixture(audio, block, RATE), request, ignore))
+    assert all(part.dtype == np.float32 and part.shape[-1] for part in blocks)
+    return np.concatenate(blocks, axis=-1)
 
 
 def test_one_segment_is_a_plain_pass(checkpoint: Path) -> None:
@@ -154,14 +147,6 @@ def test_a_silent_part_of_a_track(checkpoint: Path) -> None:
     assert np.isfinite(run(load(checkpoint), audio, segment=1)).all()
 
 
-@pytest.mark.parametrize("offset", [0, 1000])
-def test_statistics(offset: float) -> None:
-    audio = np.asarray(music(200_001).astype(np.float64) + offset, np.float32)
-    middle = audio.astype(np.float64).mean(0)
-    mean, deviation = measure(ArrayMixture(audio, 4096, RATE), lambda _: None)
-    np.testing.assert_allclose([mean, deviation], [middle.mean(), middle.std(ddof=1)], rtol=1e-10)
-
-
 def test_threads_share_a_model(checkpoint: Path) -> None:
     model, tracks = load(checkpoint), [music(20000, seed) for seed in range(4)]
     alone = [run(model, track, segment=1) for track in tracks]
@@ -173,21 +158,10 @@ def test_threads_share_a_model(checkpoint: Path) -> None:
 def test_progress_and_the_size_of_blocks(checkpoint: Path) -> None:
     told: list[tuple[str, float]] = []
     mixture = ArrayMixture(music(100_000), 10_000, RATE)
-    blocks = list(
-        load(checkpoint).separate(mixture, ask(segment=2), lambda *event: told.append(event))
-    )
-    assert all(block.dtype == np.float32 for block in blocks)
+    request = Request(Options(segment=2))
+    blocks = load(checkpoint).separate(mixture, request, lambda *event: told.append(event))
     assert [block.shape[-1] for block in blocks] == [14400] + [16000] * 5 + [5600]
     assert {stage for stage, _ in told} == {"measuring", "separating"}
     fractions = [fraction for _, fraction in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-
-
-def test_gradients_are_not_recorded_and_the_mode_does_not_leak(checkpoint: Path) -> None:
-    blocks = load(checkpoint).separate(
-        ArrayMixture(music(20000), 1000, RATE), ask(segment=1), ignore
-    )
-    next(blocks)
-    assert not torch.is_inference_mode_enabled()
-    assert torch.ones(1, requires_grad=True).mul(2).requires_grad

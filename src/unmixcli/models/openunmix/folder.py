@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import ModelError
+from ...files.documents import DocumentError, read_json
 from ..cards import ModelCard, Weights
 
 SUFFIXES = (".pth", ".safetensors")
@@ -124,9 +124,9 @@ def _checkpoint_of(folder: Path, target: str) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, DocumentError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}") from None
     return content if isinstance(content, dict) else {}

@@ -73,7 +73,13 @@ def _load_networks(
             checkpoints[target] = read_checkpoint(weights[item.file])
             _check(card, checkpoints[target], target)
     _refuse_mixed(card, list(checkpoints.values()))
-    framing = Framing(checkpoints[targets[0]].n_fft, int(card.parameters["hop"]))
+    n_fft, hop = checkpoints[targets[0]].n_fft, int(card.parameters["hop"])
+    if not n_fft // 64 <= hop <= n_fft // 2:
+        raise ModelError(
+            f"{card.name} is described as having a hop of {hop} samples, which does not go with "
+            f"frames of {n_fft}: between {n_fft // 64} and {n_fft // 2} is possible"
+        )
+    framing = Framing(n_fft, hop)
     ranges = _ranges(framing.bins, device)
     networks = [fold(checkpoints.pop(target), device) for target in targets]
     return OpenUnmix(

@@ -9,9 +9,12 @@ windows of the EM and overlaps carry across blocks, so no block shows.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
@@ -29,6 +32,9 @@ ANALYSIS_FRAMES = 300
 """Frames of a block of the first reading."""
 SYNTHESIS_FRAMES = 256
 """Frames of a block of the second reading, unless a window of the EM decides."""
+
+QUIETEST, LOUDEST = 2.0**-9, 64.0
+"""Peaks outside of these are brought to a usual level for the networks."""
 
 Fraction = Callable[[float], None]
 
@@ -84,7 +90,12 @@ class OpenUnmix:
         recurrence = Recurrence(self._trunks, self._workers, self._device, frames)
         with SequenceStore(frames, recurrence.widths, request.temp_dir) as store:
             sequences = [store.add(trunk.hidden) for trunk in self._trunks]
-            self._analyse(mixture, sequences, _stage(progress, "analysing"))
+            peak = self._analyse(mixture, sequences, _stage(progress, "analysing"))
+            gain = _gain_for(peak)
+            if gain != 1:
+                # The networks and the EM's regularisation expect music at its usual level.
+                mixture = ScaledMixture(mixture, gain)
+                self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
             limit = self._workers.block_size(frames, SYNTHESIS_FRAMES)
             filtering = Filter(
@@ -98,24 +109,28 @@ class OpenUnmix:
                 self._device,
                 self._memory,
             )
-            yield from self._synthesise(mixture, filtering, _stage(progress, "separating"))
+            for block in self._synthesise(mixture, filtering, _stage(progress, "separating")):
+                yield block if gain == 1 else block / np.float32(gain)
 
-    def _analyse(self, mixture: Mixture, sequences: list[Sequence], progress: Fraction) -> None:
-        """Run the input layers of all networks over the mixture."""
+    def _analyse(self, mixture: Mixture, sequences: list[Sequence], progress: Fraction) -> float:
+        """Run the input layers of all networks over the mixture; return its peak."""
+        peak = 0.0
         frames = self._framing.frames(mixture.length)
         sizes = block_sizes(frames, self._workers.block_size(frames, ANALYSIS_FRAMES))
         stretches = frame_blocks(mixture.blocks(), mixture.length, self._framing, sizes)
-        for end in self._workers.map(partial(self._read_in, sequences), stretches):
+        for end, loudest in self._workers.map(partial(self._read_in, sequences), stretches):
+            peak = max(peak, loudest)
             progress(end / frames)
+        return peak
 
-    def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> int:
-        """Store what the input layers make of a block; return the frame after it."""
+    def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> tuple[int, float]:
+        """Store the input layers' output for a block; return the frame after it and its peak."""
         spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
         rows = self._front(spectrum).cpu()
         parts = torch.split(rows, [trunk.hidden for trunk in self._trunks], -1)
         for sequence, own in zip(sequences, parts, strict=True):
             sequence.write(first, own)
-        return first + rows.shape[0]
+        return first + rows.shape[0], float(np.abs(stretch).max(initial=0))
 
     def _synthesise(
         self, mixture: Mixture, filtering: Filter, progress: Fraction
@@ -138,6 +153,36 @@ class OpenUnmix:
             yield joined.push(segment)
             progress((filtering.readings + first / frames) / readings)
         progress(1.0)
+
+
+@dataclass(frozen=True)
+class ScaledMixture:
+    """A mixture at another level; see `unmixcli.models.interface.Mixture`."""
+
+    mixture: Mixture
+    gain: float
+
+    @property
+    def sample_rate(self) -> int:
+        return self.mixture.sample_rate
+
+    @property
+    def channels(self) -> int:
+        return self.mixture.channels
+
+    @property
+    def length(self) -> int:
+        return self.mixture.length
+
+    def blocks(self) -> Iterator[Block]:
+        return (block * np.float32(self.gain) for block in self.mixture.blocks())
+
+
+def _gain_for(peak: float) -> float:
+    """Return a power of two, which costs no precision, that brings odd levels to usual ones."""
+    if peak == 0 or QUIETEST <= peak <= LOUDEST:
+        return 1.0
+    return float(2.0 ** (-round(math.log2(peak)) - 2))
 
 
 def _stage(report: Progress, stage: str) -> Fraction:

@@ -1,0 +1,171 @@
+"""The two layouts of the files that ``torch.save`` writes: where the pickle is, where the numbers.
+
+Since PyTorch 1.6 such a file is a zip archive with one record for each storage;
+before, it was a stream of pickles with the storages behind them.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ..errors import ModelError
+from .unpickling import Machine, Storage
+
+MAX_PICKLE = 16 << 20
+"""Bytes of a pickle: a network of 20,000 tensors takes 4 MB, and every object takes memory."""
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+
+Read = Callable[[Storage], bytearray]
+
+
+@dataclass(frozen=True)
+class Pickled:
+    """What a file holds, and how to read the numbers of a storage."""
+
+    content: object
+    """See `Machine.result`."""
+    read: Read
+    """Raises `ModelError` if the numbers are not there."""
+
+
+def open_pickled(path: Path) -> Pickled:
+    """Read the objects of a file that ``torch.save`` wrote.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    NeedsCodeError
+        If the file needs code to be run.
+    ModelError
+        If it is damaged, or claims to hold more than its size allows.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            return _open_archive(path)
+        with path.open("rb") as file:
+            return _open_stream(path, file)
+    except ModelError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "read error") from None
+    except zipfile.BadZipFile:
+        raise _unreadable(path, "a damaged archive") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        # What the machine raises on a pickle that makes no sense; RuntimeError: a locked archive.
+        raise _unreadable(path, "damaged") from None
+
+
+def _unreadable(path: Path, reason: str) -> ModelError:
+    return ModelError(f"{path} cannot be read as a PyTorch checkpoint ({reason})")
+
+
+def _open_archive(path: Path) -> Pickled:
+    with zipfile.ZipFile(path) as archive:
+        records = archive.infolist()
+        # Whatever the records claim, reading all of them takes no more than the file does.
+        if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+            raise _unreadable(path, "it is compressed, which PyTorch never does")
+        if sum(record.file_size for record in records) > path.stat().st_size:
+            raise _unreadable(path, "shorter than what it claims to hold")
+        names = {record.filename for record in records}
+        main = next((name for name in names if name.split("/")[1:] == ["data.pkl"]), None)
+        if main is None:
+            raise _unreadable(path, "an archive without data.pkl")
+        folder = main.removesuffix("data.pkl")
+        order = f"{folder}byteorder"
+        if order in names and archive.read(order) != b"little":
+            raise _unreadable(path, "written on a big-endian machine")
+        with archive.open(main) as file:
+            content = _run(path, file).result
+
+    def read(storage: Storage) -> bytearray:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{folder}data/{storage.key}") as file:
+            return _take(path, file, storage)
+
+    return Pickled(content, _guarded(path, read))
+
+
+def _open_stream(path: Path, file: IO[bytes]) -> Pickled:
+    if _run(path, file).result != _MAGIC or _run(path, file).result != _PROTOCOL:
+        raise _unreadable(path, "neither an archive nor a stream of PyTorch's")
+    system = _run(path, file).result
+    if not isinstance(system, dict) or not system.get("little_endian"):
+        raise _unreadable(path, "written on a big-endian machine")
+    machine = _run(path, file)
+    keys = _run(path, file).result
+    places: dict[str, int] = {}
+    for key in keys if isinstance(keys, list) else []:
+        storage = machine.storages[key]
+        if int.from_bytes(file.read(8), "little") != storage.count:
+            raise _unreadable(path, "its storages are not as long as it says")
+        places[key] = file.tell()
+        file.seek(storage.size, 1)
+
+    def read(storage: Storage) -> bytearray:
+        with path.open("rb") as again:
+            again.seek(places[storage.key])
+            return _take(path, again, storage)
+
+    return Pickled(machine.result, _guarded(path, read))
+
+
+def _take(path: Path, file: IO[bytes], storage: Storage) -> bytearray:
+    # Compared before memory is taken: a claim costs nothing.
+    if storage.size <= path.stat().st_size:
+        data = bytearray(storage.size)
+        filled = 0
+        while filled < len(data) and (part := file.read(min(1 << 24, len(data) - filled))):
+            data[filled : filled + len(part)] = part
+            filled += len(part)
+        if filled == len(data):
+            return data
+    raise _unreadable(path, "shorter than its tensors")
+
+
+def _guarded(path: Path, read: Read) -> Read:
+    def guarded(storage: Storage) -> bytearray:
+        try:
+            return read(storage)
+        except (OSError, LookupError, RuntimeError, zipfile.BadZipFile):
+            raise _unreadable(path, "the numbers of a tensor are missing or damaged") from None
+
+    return guarded
+
+
+class _Bounded:
+    """A file that has no more than `MAX_PICKLE` bytes."""
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path, self._file, self._left = path, file, MAX_PICKLE
+
+    def read(self, size: int) -> bytes:
+        return self._count(self._file.read(min(size, self._left + 1)))
+
+    def readline(self) -> bytes:
+        return self._count(self._file.readline(self._left + 1))
+
+    def _count(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise _unreadable(
+                self._path, f"it describes more than {MAX_PICKLE >> 20} MB of objects"
+            )
+        return data
+
+
+def _run(path: Path, file: IO[bytes]) -> Machine:
+    """Run one pickle; the file stands behind it afterwards."""
+    machine = Machine(path)
+    for operation, argument, _ in pickletools.genops(_Bounded(path, file)):  # type: ignore[arg-type]
+        machine.step(operation.name, argument)
+    return machine
