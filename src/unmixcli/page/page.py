@@ -17,10 +17,10 @@ from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
 from ..files.parts import Part, sweep
-from ..words import clock, display
+from ..words import display
 from . import sound
 from .colours import css
-from .facts import About, byline, facts, heading, summary
+from .facts import About, byline, facts, heading, length, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
@@ -89,8 +89,8 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
         "facts": definitions(facts(about)),
         "stems": "\n".join(rows),
         "seconds": f"{first.seconds:.6f}",
-        "length": clock(first.seconds),
-        # It must not contain anything that ends its element.
+        "length": length(first),
+        # Nothing in it may end the element that it stands in.
         "track": json.dumps(track).replace("<", "\\u003c"),
     }
     before, after = _text("page.html").split("{{sound}}")
