@@ -82,6 +82,9 @@ def separate(
     skip_existing: Annotated[
         bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
     ] = None,
+    compare_content: Annotated[
+        bool | None, option("compare_content", "--compare-content/--no-compare-content", panel=OUT)
+    ] = None,
     format: Annotated[str | None, option("format", "--format", "-f", panel=FORM)] = None,
     bit_depth: Annotated[
         str | None, option("bit_depth", "--bit-depth", panel=FORM, metavar="BITS")
@@ -186,7 +189,8 @@ def record(outcome: Outcome) -> dict[str, object]:
         return about | {"status": "failed", "error": str(result)}
     stems = {name: str(path) for name, path in result.stems.items()}
     if isinstance(result, Skipped):
-        return about | {"status": "skipped", "stems": stems}
+        page = {} if result.page is None else {"page": str(result.page)}
+        return about | {"status": "skipped", "stems": stems} | page
     return about | {
         "status": "separated",
         "model": result.model,

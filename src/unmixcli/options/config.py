@@ -52,7 +52,17 @@ CHANGES_SOUND = frozenset(
 )
 CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
 CHANGES_NOTHING = frozenset(
-    ("device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite", "skip_existing")
+    (
+        "device",
+        "temp_dir",
+        "offline",
+        "outdir",
+        "filename",
+        "page",
+        "overwrite",
+        "skip_existing",
+        "compare_content",
+    )
 )
 CHANGES_MODEL = frozenset(("model", "goal", "effort", "options", *SHORTHANDS))
 """These choose the model and its options; the record holds the resulting values."""
@@ -281,6 +291,11 @@ class SeparationConfig(BaseModel):
         default=False,
         description="Skip recordings whose stems are complete and were made from the same input "
         "with the same model and options.",
+    )
+    compare_content: bool = Field(
+        default=False,
+        description="With --skip-existing, compare recordings by their bytes even if size and "
+        "time are the same; slower.",
     )
 
     @model_validator(mode="after")
