@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from unmixcli.errors import ModelError
-from unmixcli.models.cards import ModelCard, Name, Weights, read_catalogue, shipped_cards
+from unmixcli.models.cards import ModelCard, Name, Weights
+from unmixcli.models.catalogue import read_catalogue, shipped_cards
 
 TABLE = """
 [mine]

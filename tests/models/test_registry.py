@@ -253,15 +253,29 @@ class WithOptions(Toy):
 def test_options_of_a_plugin(options, words):
     known = registry(entry(WithOptions((card("x"),))))
     with pytest.raises(UsageError) as caught:
-        known.load_model("x", options=options)
+        known.resolve("x").validate_options(options, {})
     assert words in str(caught.value)
 
 
 def test_options_that_fit():
     known = registry(entry(WithOptions((card("x"),)))).resolve("x")
-    assert known.check_options({"segment": "3"}) == Options(segment=3.0)
+    assert known.validate_options({"segment": "3"}, {}) == (Options(segment=3.0), ())
+    assert known.validate_options({}, {}) == (Options(), ())
+    one = registry(SHIPPED).resolve("one")
+    assert one.validate_options({}, {}) == (None, ())
     with pytest.raises(UsageError, match=r"one has no option 'segment', none of its own"):
-        registry(SHIPPED).load_model("one", options={"segment": "1"})
+        one.validate_options({"segment": "1"}, {})
+
+
+def test_shorthands_reach_the_models_that_have_them():
+    known = registry(entry(WithOptions((card("x"),)))).resolve("x")
+    given = known.validate_options({"overlap": "0.5"}, {"segment": 3, "niter": 2})
+    assert given == (Options(segment=3.0, overlap=0.5), ("niter",))
+    with pytest.raises(UsageError, match=r"option segment of x: Input should be greater than 0"):
+        known.validate_options({}, {"segment": -1})
+    with pytest.raises(UsageError, match=r"segment is given twice: by its own flag and by --opt"):
+        known.validate_options({"segment": "3"}, {"segment": 3})
+    assert registry(SHIPPED).resolve("one").validate_options({}, {"niter": 2}) == (None, ("niter",))
 
 
 def test_weights_are_fetched_on_the_way(server, store):

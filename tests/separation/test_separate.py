@@ -20,7 +20,7 @@ import torch
 
 import unmixcli
 from networks import four_states, random_state, write_folder
-from running import Run, files
+from running import COMMAND, Run, files
 from sounds import music, write, write_aac, write_float
 
 # What comes out
@@ -365,7 +365,7 @@ def long_track(tmp_path: Path) -> Path:
 def started(arguments: list[object], until: Callable[[], bool]) -> subprocess.Popen[str]:
     """Start the command in a process of its own and wait until it is well under way."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "unmixcli", *map(str, arguments)],
+        [*COMMAND, *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -397,9 +397,7 @@ def test_interrupted_while_writing(
     assert not list(out.rglob("*.wav"))
     assert list(out.rglob("*")) == [] if cleans_up else True
     # The next run works whatever the last one left.
-    subprocess.run(
-        [sys.executable, "-m", "unmixcli", *map(str, arguments), "--duration", "1"], check=True
-    )
+    subprocess.run([*COMMAND, *map(str, arguments), "--duration", "1"], check=True)
     assert len(list(out.rglob("*.wav"))) == 4
 
 

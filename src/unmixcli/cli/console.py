@@ -6,24 +6,51 @@ progress bar.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Iterable
 from functools import cache
 
-from rich.console import Console
+from pydantic import BaseModel
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+
+from ..words import plain
+
+
+class SafeConsole(Console):
+    """A console where only rich itself can control the terminal.
+
+    Names, licences and reasons come from files, servers and plugins of unknown origin.
+    """
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render as rich does, with the characters escaped that cannot be printed."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=_escaped(segment.text))
 
 
 @cache
 def stderr() -> Console:
     """Return the console for progress, notes and errors."""
-    return Console(stderr=True, highlight=False, _environ=_environment())
+    return SafeConsole(stderr=True, highlight=False, markup=False, _environ=_environment())
 
 
 def stdout(width: int | None = None, *, wrap: bool = True) -> Console:
     """Return a console for results; without a terminal it may be as wide as ``width``."""
     wide = None if sys.stdout.isatty() else width
-    return Console(highlight=False, width=wide, soft_wrap=not wrap, _environ=_environment())
+    return SafeConsole(
+        highlight=False, markup=False, width=wide, soft_wrap=not wrap, _environ=_environment()
+    )
+
+
+def print_json(result: BaseModel) -> None:
+    """Print a result as JSON in ASCII on stdout."""
+    print(json.dumps(json.loads(result.model_dump_json()), indent=2))
 
 
 def prepare() -> None:
@@ -35,15 +62,15 @@ def prepare() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def line(text: object) -> str:
-    """Format untrusted text as one line that cannot control the terminal."""
-    words = " ".join(str(text).split())
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
-
-
 def print_error(error: object) -> None:
     """Print one sentence on stderr."""
-    stderr().print(Text.assemble(("error: ", "bold red"), line(error)), soft_wrap=True)
+    stderr().print(Text.assemble(("error: ", "bold red"), plain(error)), soft_wrap=True)
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _environment() -> dict[str, str]:

@@ -53,6 +53,15 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share, or None if there is no such file."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino
+
+
 def offline() -> bool:
     """Return whether ``UNMIX_OFFLINE`` forbids the network."""
     return os.environ.get("UNMIX_OFFLINE", "").strip().lower() not in (

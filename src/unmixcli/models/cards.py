@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -61,6 +61,10 @@ Name = Annotated[
     AfterValidator(_portable),
 ]
 """The name of a model, target or file; it becomes part of a path, so it must be harmless there."""
+
+
+NOT_STATED = "not stated"
+"""The licence of weights whose author states none."""
 
 
 class Weights(BaseModel):
@@ -136,7 +140,9 @@ class ModelCard(BaseModel):
     """The data it was measured on, unless that is the MUSDB18 test set (median SDR)."""
     weights: tuple[Weights, ...] = ()
     parameters: dict[str, Any] = {}
-    """Values for the plugin, such as ``n_fft`` and ``hop``."""
+    """What only the plugin understands, such as ``n_fft`` and ``hop``."""
+    members: tuple[Member, ...] = ()
+    """The models that this one is made of, if it is an ensemble or a chain."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -154,6 +160,11 @@ class ModelCard(BaseModel):
         return self
 
     @property
+    def licensed(self) -> bool:
+        """Whether the author of the weights states a licence."""
+        return bool(self.licence) and self.licence != NOT_STATED
+
+    @property
     def estimated(self) -> tuple[str, ...]:
         """The targets that the model itself estimates: all except ``rest``."""
         return tuple(target for target in self.targets if target != self.rest)
@@ -165,6 +176,35 @@ class ModelCard(BaseModel):
             for weights in self.weights
             if not weights.targets or set(weights.targets) & set(targets)
         )
+
+    def needed(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return what the model must estimate for these targets: all, if the rest is one."""
+        return self.estimated if self.rest in targets else tuple(targets)
+
+    def holdings(self, targets: Sequence[str]) -> Iterator[tuple[ModelCard, Weights]]:
+        """Yield all files that these targets need, those of members too, each once."""
+        found = [(self, weights) for weights in self.files_for(self.needed(targets))]
+        for member in self.members:
+            if theirs := member.targets_for(self.needed(targets)):
+                found += member.card.holdings(theirs)
+        yield from {(card.plugin, card.name, w.file): (card, w) for card, w in found}.values()
+
+
+class Member(BaseModel):
+    """A model as a part of another one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    card: ModelCard
+    serves: dict[Name, tuple[Name, ...]]
+    """For each of its targets that are used: the targets of the whole that need it."""
+    options: dict[str, str] = {}
+    """Options of its own, unless a run gives others."""
+
+    def targets_for(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return the targets of this model that targets of the whole need."""
+        wanted = set(targets)
+        return tuple(own for own, ours in self.serves.items() if wanted & set(ours))
 
 
 def _refuse_twins(what: str, names: Sequence[str]) -> None:

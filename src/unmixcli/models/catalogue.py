@@ -33,7 +33,7 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
     Returns
     -------
     tuple of ModelCard
-        In the order of the file.
+        In the order of the file, without ensembles and chains.
 
     Raises
     ------
@@ -42,8 +42,14 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
     """
     cards: dict[str, ModelCard] = {}
     for name, table in read_tables(path):
-        cards[name] = make_card(path, name, table, cards)
+        if not is_combination(table):
+            cards[name] = make_card(path, name, table, cards)
     return tuple(cards.values())
+
+
+def is_combination(table: Any) -> bool:
+    """Tell whether a table is about a model made of others, whose card follows from theirs."""
+    return isinstance(table, Mapping) and ("members" in table or "stages" in table)
 
 
 def read_tables(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -145,17 +151,27 @@ def shipped_cards(plugin: str) -> tuple[ModelCard, ...]:
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Return the names in the built-in catalogue, in order."""
-    return tuple(card.name for card in _shipped())
+    """Return the names in the catalogue that this package ships, in its order."""
+    return tuple(_shipped_tables())
+
+
+def shipped_combinations() -> dict[str, Mapping[str, Any]]:
+    """Return the tables of the shipped models that are made of others."""
+    return {name: table for name, table in _shipped_tables().items() if is_combination(table)}
+
+
+# Every shipped plugin asks for it, and so does the registry: it is read once.
+@functools.cache
+def _shipped() -> tuple[ModelCard, ...]:
+    return read_catalogue(shipped_file())
 
 
 @functools.cache
-def _shipped() -> tuple[ModelCard, ...]:
-    # Every built-in plugin and the registry need it, so it is read once and cached.
-    return read_catalogue(_shipped_file())
+def _shipped_tables() -> dict[str, Mapping[str, Any]]:
+    return dict(read_tables(shipped_file()))
 
 
-def _shipped_file() -> Path:
+def shipped_file() -> Path:
     inside = Path(str(importlib.resources.files("unmixcli"))) / "models.toml"
     # A source checkout has the file in its root, a wheel inside the package.
     return inside if inside.is_file() else Path(__file__).parents[3] / "models.toml"

@@ -8,39 +8,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from ..errors import FetchError, ModelError, UnmixError
+from ..errors import FetchError, ModelError
 from ..files import paths
 from ..words import nearest, sentence_of
 from .cards import ModelCard
-from .catalogue import make_card, read_tables, shipped_names
+from .catalogue import (
+    is_combination,
+    make_card,
+    read_tables,
+    shipped_combinations,
+    shipped_names,
+)
+from .combined.composing import Composer, MissingPart, name_of_sum, split_sum
+from .combined.tables import Described
+from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
 from .known import KnownModel
-from .store import Report, Store, silent
+from .loading import Files, Loader, check
+from .store import Policy, Report, Store, silent
 
 if TYPE_CHECKING:
     from .interface import Model, Plugin
-
-GROUP = "unmixcli.models"
-"""The entry point group that plugins register in."""
-
-_US = "unmixcli"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A plugin or a catalogue table that could not be used, and the reason."""
-
-    source: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.source}: {self.reason}"
 
 
 class Registry:
@@ -72,16 +63,18 @@ class Registry:
         self._plugins: dict[str, tuple[Plugin, bool]] = {}
         if entry_points is None:
             entry_points = metadata.entry_points(group=GROUP)
-        # Ours first, so that no other package can take a built-in plugin's name.
-        for entry in sorted(entry_points, key=lambda entry: (not _is_ours(entry), entry.name)):
+        # Ours first, so that no other distribution can take a shipped plugin's name.
+        for entry in sorted(entry_points, key=lambda entry: (not is_ours(entry), entry.name)):
             self._add_plugin(entry)
+        self._add_combinations(shipped_combinations())
         self._sort_shipped()
         self._add_user_catalogue(paths.user_catalogue())
 
     def resolve(self, model: str) -> KnownModel:
         """Find a model by its name, by ``PLUGIN:NAME``, or by the path of a folder or file.
 
-        A known name wins over a folder of that name; write ``./NAME`` for the folder.
+        A known name wins over a folder of that name: ``./NAME`` is the folder.
+        ``A+B`` is the average of two models.
 
         Raises
         ------
@@ -100,6 +93,8 @@ class Registry:
         path = paths.expand(model)
         if _exists(path):
             return self._resolve_path(path)
+        if known := self._on_the_spot(model):
+            return known
         if any(separator in model for separator in (os.sep, os.altsep) if separator):
             raise ModelError(f"{model} does not exist")
         raise ModelError(self._unknown(model))
@@ -168,47 +163,58 @@ class Registry:
     ) -> tuple[ModelCard, Model]:
         """Load a model that was resolved before; see `load_model`."""
         wanted = known.pick_targets(targets)
-        card = known.card
-        if check := getattr(known.plugin, "check", None):
-            check(card)
-        try:
-            weights = self.store.ensure(
-                card,
-                card.files_for(wanted),
-                offline=offline,
-                report=silent if progress is None else progress,
-            )
-        except FetchError as error:
-            raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
-        try:
-            if len(known.precisions) > 1:
-                load: Any = known.plugin.load
-                model: Model = load(card, weights, wanted, device, precision)
-            else:
-                model = known.plugin.load(card, weights, wanted, device)
-        except (UnmixError, MemoryError):
-            raise
-        except (Exception, SystemExit) as error:
-            raise ModelError(
-                f"the plugin {card.plugin} failed to load {card.name}: {sentence_of(error)}"
-            ) from error
-        return card, model
+        check(known)
+        files = self.fetch(known, wanted, offline=offline, progress=progress)
+        return known.card, Loader(files, device, precision).load(known, wanted)
+
+    def fetch(
+        self,
+        known: KnownModel,
+        targets: Sequence[str] = (),
+        *,
+        policy: Policy | None = None,
+        offline: bool = False,
+        progress: Report | None = None,
+    ) -> Files:
+        """Get the weights that targets need, those of a combination's members too.
+
+        Raises
+        ------
+        FetchError
+            If a file is not here and cannot be fetched, naming its model.
+        ModelError
+            If a file is not what it should be.
+        """
+        files: dict[tuple[str, str], dict[str, Path]] = {}
+        report = silent if progress is None else progress
+        jobs = list(known.card.holdings(targets or known.card.estimated))
+        store = Store(self.store.root, policy) if policy else self.store
+        for outcome in store.fetch(jobs, offline=offline, report=report):
+            card = outcome.card
+            if isinstance(outcome.error, FetchError):
+                instead = self._instead(known.card)
+                raise FetchError(f"{outcome.error}{instead}", outcome.error.reason)
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.path is not None
+            files.setdefault((card.plugin, card.name), {})[outcome.weights.file] = outcome.path
+        return files
 
     def _add_plugin(self, entry: metadata.EntryPoint) -> None:
-        source = f"plugin {entry.name} ({_distribution(entry)})"
+        source = f"plugin {entry.name} ({distribution(entry)})"
         try:
             if entry.name in self._plugins:
                 raise ModelError("another plugin already has this name")
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
-            _check(entry.name, plugin, cards)
+            check_plugin(entry.name, plugin, cards)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # not even a SystemExit at import may end the program
             self.problems.append(Problem(source, sentence_of(error)))
             return
-        self._plugins[entry.name] = (plugin, _is_ours(entry))
-        self.models += [KnownModel(card, plugin, _is_ours(entry)) for card in cards]
+        self._plugins[entry.name] = (plugin, is_ours(entry))
+        self.models += [KnownModel(card, plugin, is_ours(entry)) for card in cards]
 
     def _sort_shipped(self) -> None:
         """Put the built-in models first, in the order of their catalogue."""
@@ -223,9 +229,14 @@ class Registry:
         if not path.is_file():
             return
         known = {key: model.card for model in reversed(self.models) for key in _keys(model)}
+        combinations: dict[str, Mapping[str, Any]] = {}
         try:
             for name, table in read_tables(path):
-                self._add_user_model(path, name, table, known)
+                if is_combination(table):
+                    combinations[name] = table
+                else:
+                    self._add_user_model(path, name, table, known)
+            self._add_combinations(combinations, str(path))
         except ModelError as error:
             self.problems.append(Problem("your catalogue", str(error)))
 
@@ -240,18 +251,67 @@ class Registry:
                 raise ModelError(
                     f"{where}, key plugin: unknown plugin {card.plugin!r}; installed: {there}"
                 )
-            # Ignoring case: on some file systems the two would share a folder.
-            if any(
-                model.card.name.casefold() == name.casefold()
-                for model in self.models
-                if model.shipped or model.card.plugin == card.plugin
-            ):
-                raise ModelError(f"{where}: another model already has this name")
+            self._refuse_twin(where, card)
         except ModelError as error:
             self.problems.append(Problem("your catalogue", str(error)))
             return
         known.setdefault(name, card)
         self.models.append(KnownModel(card, self._plugins[card.plugin][0]))
+
+    def _refuse_twin(self, where: str, card: ModelCard) -> None:
+        # Ignoring case, as some file systems do: the two would share a folder.
+        if any(
+            model.card.name.casefold() == card.name.casefold()
+            for model in self.models
+            if model.shipped or model.card.plugin == card.plugin
+        ):
+            raise ModelError(f"{where}: a model has this name already, choose another")
+
+    def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
+        """Add the models of tables that name others; `where` is the user's catalogue."""
+        plugins = {name: plugin for name, (plugin, _) in self._plugins.items()}
+        composer = Composer(tables, self.resolve, plugins, where)
+        for name in tables:
+            try:
+                known = composer.compose(name)
+                self._refuse_twin(f"{where}, table {name}", known.card)
+            except ModelError as error:
+                # Without one of our plugins, as in a test, what needs it is not there.
+                if where or not isinstance(error, MissingPart):
+                    self.problems.append(
+                        Problem("your catalogue" if where else "catalogue", str(error))
+                    )
+                continue
+            self.models.append(known)
+
+    def _on_the_spot(self, model: str) -> KnownModel | None:
+        """Make the ensemble ``a+b+c``: the average of what all its members estimate."""
+        if "ensemble" not in self._plugins or not (names := split_sum(model, self._named)):
+            return None
+        parts = [self.resolve(name) for name in names]
+        return self.compose(name_of_sum(parts), {"members": names})
+
+    def compose(self, name: str, table: Mapping[str, Any]) -> KnownModel:
+        """Make a model of others, as a table with ``members`` or ``stages`` describes it.
+
+        Raises
+        ------
+        ModelError
+            If the table is wrong or names a model that is unknown.
+        """
+        plugins = {kind: plugin for kind, (plugin, _) in self._plugins.items()}
+        return Composer({name: table}, self.resolve, plugins).compose(name)
+
+    def averaged(self, known: KnownModel) -> KnownModel:
+        """Return an ensemble of one model with itself, under its name."""
+        table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
+        plugin: Any = self._plugins["ensemble"][0]
+        members = {"members": [known.card.name]}
+        card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
+        return KnownModel(card, plugin, known.shipped, parts)
+
+    def _named(self, model: str) -> KnownModel | None:
+        return next((known for known in self.models if model in _keys(known)), None)
 
     def _resolve_path(self, path: Path) -> KnownModel:
         """Find the plugin that recognises the model in a folder or file."""
@@ -282,32 +342,11 @@ class Registry:
         return f"; or use --model {own.card.name}, which needs no download" if own else ""
 
 
-def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
-    options = getattr(plugin, "options", None)
-    if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise ModelError("its options must be a pydantic model")
-    names: set[str] = set()
-    for card in cards:
-        if card.plugin != name:
-            raise ModelError(f"its card {card.name} belongs to another plugin, {card.plugin}")
-        if card.name.casefold() in names:
-            raise ModelError(f"it has two models called {card.name}")
-        names.add(card.name.casefold())
-
-
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:  # not a valid file name
         return False
-
-
-def _is_ours(entry: metadata.EntryPoint) -> bool:
-    return entry.value.split(".")[0] == _US and _distribution(entry) == _US
-
-
-def _distribution(entry: metadata.EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else "unknown package"
 
 
 def _full(known: KnownModel) -> str:

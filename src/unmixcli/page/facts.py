@@ -64,13 +64,18 @@ def byline(about: About) -> str:
     return " · ".join(part for part in (artist, texts.get("album", ""), year) if part)
 
 
+def length(track: Excerpt) -> str:
+    """Write how long a track is, in whole seconds as the script counts its position."""
+    return clock(int(track.seconds))
+
+
 def summary(about: About, stems: int, first: Excerpt) -> str:
     """Describe the stems in one line."""
     channels = "mono" if first.channels == 1 else "stereo"
     return " · ".join(
         [
             f"{stems} stem{'s' if stems != 1 else ''} by {about.card.name}",
-            clock(first.seconds),
+            length(first),
             f"{first.sample_rate / 1000:g} kHz {channels}",
         ]
     )
@@ -86,6 +91,7 @@ def facts(about: About) -> list[Fact]:
         found.append(Fact("Licence", (card.licence,)))
     if card.restriction:
         found.append(Fact("Restriction", (card.restriction,)))
-    found.append(Fact("Options", about.settings, is_code=True))
+    if about.settings:
+        found.append(Fact("Options", about.settings, is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))
     return found

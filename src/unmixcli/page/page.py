@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.metadata import version
@@ -18,10 +16,11 @@ from typing import TextIO
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
-from ..words import clock, display
+from ..files.parts import Part, sweep
+from ..words import display
 from . import sound
 from .colours import css
-from .facts import About, byline, facts, heading, summary
+from .facts import About, byline, facts, heading, length, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
@@ -90,25 +89,27 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
         "facts": definitions(facts(about)),
         "stems": "\n".join(rows),
         "seconds": f"{first.seconds:.6f}",
-        "length": clock(first.seconds),
-        # It must not contain anything that ends its element.
+        "length": length(first),
+        # Nothing in it may end the element that it stands in.
         "track": json.dumps(track).replace("<", "\\u003c"),
     }
     before, after = _text("page.html").split("{{sound}}")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = None
     try:
-        with part.open("x", encoding="utf-8", newline="\n") as file:
+        sweep(path)  # what a killed process left
+        part = Part(path)
+        with part.path.open("w", encoding="utf-8", newline="\n") as file:
             file.write(_fill(before, values))
             _write_sound(file, recordings)
             file.write(_fill(after, values))
-        part.replace(path)
+        part.put(path, overwrite=True)
     except OSError as error:
         raise OutputError(
             f"the page {display(path)} cannot be written: {error.strerror}; the stems were written"
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        if part is not None:
+            part.discard()
 
 
 def _write_sound(file: TextIO, recordings: Mapping[str, Excerpt]) -> None:

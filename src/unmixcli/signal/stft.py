@@ -152,13 +152,13 @@ def frame_blocks(
 
 
 @functools.cache
-def _analysis_window(n_fft: int, device: torch.device) -> torch.Tensor:
-    return torch.hann_window(n_fft, periodic=True, device=device)
+def _analysis_window(n_fft: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    return torch.hann_window(n_fft, periodic=True, dtype=dtype, device=device)
 
 
 @functools.cache
-def _synthesis_window(framing: Framing, device: torch.device) -> torch.Tensor:
-    """Return the window divided by the sum of squared windows (away from the ends).
+def _synthesis_window(framing: Framing, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """Return the window divided by what the squared windows add up to away from the ends.
 
     That sum repeats every hop, so dividing the window by it normalises the
     overlap-add of any block without another pass.
@@ -167,7 +167,7 @@ def _synthesis_window(framing: Framing, device: torch.device) -> torch.Tensor:
     padded = torch.zeros(framing.overlap * framing.hop, dtype=torch.float64)
     padded[: framing.n_fft] = window
     envelope = padded.view(framing.overlap, framing.hop).square().sum(0)
-    return (padded / envelope.repeat(framing.overlap)).float().to(device)
+    return (padded / envelope.repeat(framing.overlap)).to(device, dtype)
 
 
 def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
@@ -175,13 +175,13 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
 
     Parameters
     ----------
-    stretch : Tensor, shape (..., samples), float32
-        The signal, already extended at its ends; a frame starts at every hop.
+    stretch : Tensor, shape (..., samples), float32 or float64
+        Signal already extended at its ends; a frame starts at every hop.
     framing : Framing
 
     Returns
     -------
-    Tensor, shape (..., frames, bins), complex64
+    Tensor, shape (..., frames, bins), complex64 or complex128
         Not normalised.
 
     Examples
@@ -190,7 +190,7 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
     torch.Size([2, 2, 2049])
     """
     frames = stretch.unfold(-1, framing.n_fft, framing.hop)
-    window = _analysis_window(framing.n_fft, stretch.device)
+    window = _analysis_window(framing.n_fft, stretch.device, stretch.dtype)
     spectra: torch.Tensor = torch.fft.rfft(frames * window)
     return spectra
 
@@ -215,19 +215,20 @@ def overlap_add(spectra: torch.Tensor, framing: Framing) -> torch.Tensor:
 
     Parameters
     ----------
-    spectra : Tensor, shape (..., frames, bins), complex64
+    spectra : Tensor, shape (..., frames, bins), complex64 or complex128
     framing : Framing
 
     Returns
     -------
-    Tensor, shape (..., (frames - 1 + framing.overlap) * hop), float32
-        Normalised as if more frames followed at both ends. The outer samples
-        still lack the neighbouring frames, which `OverlapAdd` adds.
+    Tensor, shape (..., (frames - 1 + framing.overlap) * hop), float32 or float64
+        Normalised as if frames went on at both ends; what reaches over the
+        ends still lacks the neighbouring frames, which `OverlapAdd` adds.
     """
-    window = _synthesis_window(framing, spectra.device)
+    dtype = spectra.real.dtype
+    window = _synthesis_window(framing, spectra.device, dtype)
     count = spectra.shape[-2]
     hops = spectra.new_zeros(
-        (*spectra.shape[:-2], count + framing.overlap - 1, framing.hop), dtype=torch.float32
+        (*spectra.shape[:-2], count + framing.overlap - 1, framing.hop), dtype=dtype
     )
     # One leading index at a time: the frames of one stem and channel stay in
     # cache and reuse the memory of the previous one.

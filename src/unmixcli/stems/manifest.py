@@ -40,9 +40,11 @@ class Source:
     """Nanoseconds; 0 if unknown."""
     path: Path | None = None
     digest: str = ""
+    by_content: bool = False
+    """Whether only the bytes tell, even if size and time are the same."""
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def of(cls, path: Path, by_content: bool = False) -> Source:
         """Describe a file; it is hashed only when needed.
 
         Raises
@@ -51,7 +53,7 @@ class Source:
             If the file cannot be examined.
         """
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path, by_content=by_content)
 
     def sha256(self) -> str:
         """Return the digest of the recording's bytes."""
@@ -61,7 +63,7 @@ class Source:
         """Return whether an entry was made from this recording."""
         if not isinstance(made, dict) or made.get("size") != self.size:
             return False
-        if self.modified and made.get("modified") == self.modified:
+        if not self.by_content and self.modified and made.get("modified") == self.modified:
             return True
         return made.get("sha256") == self.sha256()
 

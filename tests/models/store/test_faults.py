@@ -316,20 +316,6 @@ def test_a_proxy_that_refuses(server, store, monkeypatch):
         ensure(store, card_for({"tiny.pth": DATA}, "https://host.invalid"))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system with room for a third of the file."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"cannot mount a small file system: {error}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.parametrize("known", ["sha256", "sha512"])
 def test_a_full_disk(server, store, small_disk, known):
     """Seen beforehand where the length is known, else when it is full."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -59,19 +60,18 @@ def test_what_was_fetched_is_not_executable(server, store):
 
 
 def test_several_files_at_a_time(server, store):
-    """Four files that each take a while take hardly longer than one."""
+    """The server sends none of four files before all are asked for."""
     files = {f"{n}.pth": some_bytes(1000, seed=n) for n in range(4)}
     server.files |= {f"/{file}": data for file, data in files.items()}
+    all_here = threading.Barrier(4, timeout=10)
 
-    def slow(handler, data):
-        time.sleep(0.3)
+    def together(handler, data):
+        all_here.wait()
         web.serve(handler, data)
 
-    server.script = {f"/{file}": [slow] for file in files}
+    server.script = {f"/{file}": [together] for file in files}
     card = card_for(files, server.address)
-    began = time.monotonic()
-    paths = store.ensure(card, card.weights)
-    assert time.monotonic() - began < 0.9
+    paths = Store().ensure(card, card.weights)
     assert {file: path.read_bytes() for file, path in paths.items()} == files
 
 
@@ -402,10 +402,9 @@ def test_an_interrupt_does_not_wait_for_a_silent_server(server, store):
     server.script[FILE] = [web.stall(1000)]
     process = start(card)
     wait_for(lambda: size_of(place.part) == 1000)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert process.returncode != 0 and time.monotonic() - began < 3
+    assert process.returncode != 0
     assert not place.final.exists()
 
 

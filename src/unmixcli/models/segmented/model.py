@@ -77,7 +77,7 @@ class SegmentedModel:
         self.targets = tuple(targets)
         self.sample_rate = sample_rate
         self.channels = channels
-        self._network = network
+        self.network = network
         self._rows = list(targets.values())
         self._device = device
         self._scheme = scheme
@@ -166,7 +166,7 @@ class SegmentedModel:
 
     def _pass(self, segments: torch.Tensor) -> torch.Tensor:
         """Run the network once."""
-        stems = self._network(segments)
+        stems = self.network(segments)
         batch, channels, samples = segments.shape
         needed = 1 + max(self._rows)
         if stems.shape != (batch, *stems.shape[1:2], channels, samples) or stems.shape[1] < needed:

@@ -21,7 +21,7 @@ from threading import Event
 
 import httpx
 
-from ...errors import FetchError
+from ...errors import FetchError, ModelError
 from ..cards import is_loopback
 from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
@@ -116,8 +116,11 @@ class Download:
                     continue
                 try:
                     return self._attempt(url)
-                except Fault as fault:
-                    # Wrong content twice is not a transfer error.
+                except (ModelError, Cancelled):
+                    raise
+                except Exception as error:  # whatever one address does, the others may be fine
+                    fault = error if isinstance(error, Fault) else as_fault(error)
+                    # Wrong content twice is no accident of the transfer.
                     hopeless = fault.content and url in self.faults and self.faults[url].content
                     self.faults[url] = fault
                     ready[url] = time.monotonic() + fault.wait
@@ -190,17 +193,18 @@ class Download:
         headers = {"Range": f"bytes={start}-"}
         try:
             notes = json.loads(self._notes.read_text(encoding="ascii"))
-            # A validator is valid only for the address that sent it.
-            if notes["url"] == url and notes["validator"]:
-                headers["If-Range"] = notes["validator"]
-        except (OSError, ValueError, KeyError, TypeError):
+            # A validator means something to the address only that it came from.
+            if notes["url"] == url and (validator := _header(notes["validator"])):
+                headers["If-Range"] = validator
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return headers
 
     def _begin(self, url: str, response: httpx.Response) -> None:
-        """Start an empty partial file, and store the validator for resuming it."""
-        etag = response.headers.get("ETag", "")
-        validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+        """Start an empty partial file, and note how to ask later whether the source changed."""
+        etag = _header(response.headers.get("ETag", ""))
+        modified = _header(response.headers.get("Last-Modified", ""))
+        validator = etag if etag.startswith('"') else modified
         with self._storing():
             self.part.unlink(missing_ok=True)
             write_small(self._notes, json.dumps({"url": url, "validator": validator}))
@@ -209,9 +213,8 @@ class Download:
     def _total(self, response: httpx.Response, start: int) -> int | None:
         """Return the total size of the file, if the response has it."""
         if response.status_code == 206:
-            match = re.fullmatch(
-                r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "")
-            )
+            span = response.headers.get("Content-Range", "")
+            match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", span)
             if match is None or int(match[1]) != start or not start:
                 if start:
                     raise _StartOver
@@ -219,10 +222,17 @@ class Download:
             total = None if match[2] == "*" else int(match[2])
         else:
             length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isdigit() else None
+            total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
         right = self.expected.size
         if right is not None and total not in (None, right):
-            raise Fault(f"the file there has {total:,} bytes instead of {right:,}", retry=False)
+            raise Fault(
+                f"the file there has {total:,} bytes where {right:,} are right", retry=False
+            )
+        if right is None and (total or 0) > self._most:
+            raise Fault(
+                f"the file there has {total:,} bytes where {self._most:,} at most can be right",
+                retry=False,
+            )
         return total or right
 
     def _receive(self, response: httpx.Response, found: Hasher, total: int | None) -> None:
@@ -238,8 +248,8 @@ class Download:
                 if self.cancelled.is_set():
                     raise Cancelled
                 found.update(data)
-                if total is not None and found.size > total:
-                    raise Fault(f"the server sent more than {total:,} bytes", content=True)
+                if found.size > (total or self._most):
+                    raise self._too_much(total)
                 with self._storing():
                     rest = memoryview(data)
                     while rest:
@@ -248,6 +258,12 @@ class Download:
                 self.advance(found.size, total)
             with self._storing():
                 os.fsync(file.fileno())
+
+    def _too_much(self, total: int | None) -> Fault:
+        if total:
+            return Fault(f"more came than the {total:,} bytes of the file", content=True)
+        self.discard()  # an endless body must not fill the disk
+        return Fault(f"more came than the {self._most:,} bytes that it can have", retry=False)
 
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
@@ -288,9 +304,19 @@ class Download:
             raise storage_error(error, self.part.parent, self._name) from None
 
     @property
+    def _most(self) -> int:
+        """The bytes of a file of which the exact size is not known."""
+        return 2 * self.about if self.about else self.policy.largest
+
+    @property
     def _name(self) -> str:
         return self.part.name.removeprefix(".").removesuffix(".part")
 
     @property
     def _notes(self) -> Path:
         return self.part.with_name(f"{self.part.name}.json")
+
+
+def _header(value: object) -> str:
+    """Return what can be sent back to a server, empty for anything else."""
+    return value if isinstance(value, str) and re.fullmatch(r"[ -~]{1,1000}", value) else ""

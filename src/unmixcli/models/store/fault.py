@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -11,7 +12,11 @@ from urllib.request import getproxies
 import httpx
 
 from ...errors import FetchError
+from ...words import plain
 
+_LONGEST = 80
+"""Characters of a server's words that are shown."""
+_A_YEAR = 365 * 86400.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 # The reason comes from the first match among an error and its causes, outermost first.
@@ -74,9 +79,10 @@ def as_fault(error: Exception) -> Fault:
         for kind, reason in _REASONS:
             if isinstance(cause, kind):
                 return Fault(reason.format(cause))
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return Fault(f"not an address ({error})", retry=False)
-    return Fault(str(error) or type(error).__name__)
+    # Host names with letters of other scripts, or with too many, raise ValueError.
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | ValueError):
+        return Fault(f"not an address ({plain(error, _LONGEST)})", retry=False)
+    return Fault(plain(error, _LONGEST) or type(error).__name__)
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -92,8 +98,9 @@ def check_response(response: httpx.Response) -> None:
     status = response.status_code
     if status not in (200, 206):
         wait = _retry_after(response.headers.get("Retry-After", ""))
-        reason = f"the server answers {status} {response.reason_phrase}".rstrip()
-        reason += f" (try again in {wait:.0f} s)" if wait else ""
+        words = plain(response.reason_phrase, _LONGEST)
+        reason = f"the server answers {status} {words}".rstrip()
+        reason += f", to be asked again in {wait:.0f} s" if wait else ""
         raise Fault(reason, retry=status in _PASSING, wait=wait)
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Networks in hotels and offices answer any request with a login page.
@@ -103,15 +110,16 @@ def check_response(response: httpx.Response) -> None:
 
 
 def _retry_after(value: str) -> float:
-    if value.strip().isdigit():
-        return float(value)
+    """Return the seconds that a header asks to wait, as a number or until a date."""
+    if re.fullmatch(r"\s*[0-9]+\s*", value):
+        return min(float(value), _A_YEAR)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), _A_YEAR)
+    except (ValueError, OverflowError):  # no date, or one that no calendar has
         return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def shown(url: str) -> str:

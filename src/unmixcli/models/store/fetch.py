@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ..cards import ModelCard, Weights
+from .digest import Hasher
 from .files import locked, place, storage_error
 from .place import Place
 from .policy import Policy
@@ -177,11 +178,25 @@ class Fetcher:
             found = download.run()
         if found is None:
             raise fetch_error(card.name, weights.file, download.faults)
-        # First the digest, then the file, so that a crash in between loses nothing.
+        self._tell_doubt(card, spot, found)
+        # First what the file must be, then the file: a crash in between loses nothing.
         spot.learn(expected, found)
         place(spot.part, spot.final)
         spot.part_notes.unlink(missing_ok=True)
         return found.size
+
+    def _tell_doubt(self, card: ModelCard, spot: Place, found: Hasher) -> None:
+        """Say how little is known of a file that is fetched for the first time."""
+        if spot.expected().complete:
+            return
+        prefix = spot.weights.sha256_prefix
+        known = f"only {len(prefix)} digits of its SHA-256 are" if prefix else "no digest of it is"
+        self._tell(
+            card,
+            spot,
+            f"{spot.weights.file}: {known} published; from now on it must be the file that came "
+            f"just now, sha256 {found.sha256}",
+        )
 
     def _tell(self, card: ModelCard, spot: Place, note: str) -> None:
         self._send(FetchEvent(card.name, spot.weights.file, note=note))

@@ -17,5 +17,7 @@ class Policy:
     longest_wait: float = 60.0
     """Longest Retry-After to obey; an address that asks for more is dropped."""
     redirects: int = 8
+    largest: int = 20 * 10**9
+    """Bytes of a file of which the catalogue says no size at all."""
     parallel: int = 4
     """Files downloaded at the same time."""
