@@ -1,4 +1,4 @@
-"""Which model is used where none is named."""
+"""Which model is used if the user names none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DATA = b"weights that separate well" * 99
 
 
 def registry(store: Store, *urls: str, box: bool = True) -> Registry:
-    """Umxhq from some addresses, and a model in the box."""
+    """Umxhq from some addresses, and a built-in model."""
     preferred = card_for({"a.pth": DATA}, *urls, name="umxhq", plugin="openunmix")
     own = ModelCard(
         name="umx-synth",

@@ -1,4 +1,4 @@
-"""What is read of the description that an author publishes, and what is wrong with others."""
+"""Read the descriptions that authors publish, and refuse invalid ones."""
 
 from __future__ import annotations
 
