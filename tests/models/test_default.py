@@ -54,7 +54,7 @@ def test_fetched_when_it_can_be(store: Store, server: Server) -> None:
 def test_the_box_where_it_cannot_be_fetched(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     assert choose_model(registry(store, "http://127.0.0.1:9"), "auto") == "umx-synth"
     assert "using the built-in model umx-synth" in caplog.text
-    assert "cannot be fetched (the connection was refused)" in caplog.text
+    assert "could not be downloaded: the connection was refused" in caplog.text
     assert "unmix models fetch umxhq" in caplog.text
 
 
