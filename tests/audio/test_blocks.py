@@ -9,24 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from streams import Audio, cut
 from unmixcli.audio.blocks import BlockReader, crop, reflect
-
-Audio = NDArray[np.float32]
 
 
 def ramp(length: int) -> Audio:
     return np.arange(2 * length, dtype=np.float32).reshape(2, length)
-
-
-def cut(audio: Audio, sizes: list[int]) -> Iterator[Audio]:
-    """Blocks of these sizes in turn, empty ones among them, and the rest in one."""
-    first = 0
-    for size in sizes:
-        yield audio[:, first : first + size]
-        first += size
-    yield audio[:, first:]
 
 
 sizes = st.lists(st.integers(0, 40), max_size=30)

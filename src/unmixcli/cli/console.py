@@ -1,7 +1,7 @@
-"""The two places that text goes to, results to stdout and all else to stderr. Owns rich's consoles.
+"""Print results on stdout and everything else on stderr. Owns rich's consoles.
 
-There is one console for stderr, so that a message that comes while a bar of
-progress is live does not run into it.
+There is only one console for stderr, so that a message does not run into a live
+progress bar.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def prepare() -> None:
     """Set up the streams for one run of the command."""
     stderr.cache_clear()
     for stream in (sys.stdout, sys.stderr):
-        # A code page without some character is no reason to fail.
+        # Do not fail because a code page lacks a character.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
 
@@ -74,7 +74,7 @@ def _escaped(text: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment without a width or height that no terminal has."""
+    """Return the environment without an impossible terminal width or height."""
     environment = dict(os.environ)
     for name in ("COLUMNS", "LINES"):
         if environment.get(name, "").strip("0") == "":

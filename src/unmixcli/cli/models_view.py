@@ -122,6 +122,7 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
     return [
         ("model", f"{model.plugin}:{model.name}"),
         ("what", model.title),
+        ("made of", ", ".join(model.members)),
         ("targets", ", ".join(model.targets)),
         (
             "audio",
@@ -133,7 +134,14 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("trained on", model.provenance),
         ("quality", f"SDR in dB: {quality} ({model.quality_on or PUBLISHED})" if quality else ""),
         ("size", _size(model.size, model.size_exact) if model.files else ""),
-        ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items())),
+        (
+            "parameters",
+            ", ".join(
+                f"{key} {value}"
+                for key, value in model.parameters.items()
+                if not isinstance(value, (dict, list))
+            ),
+        ),
         ("from", Text(_source(model))),
         ("folder", Text(str(model.files[0].path.parent)) if model.files else ""),
     ]

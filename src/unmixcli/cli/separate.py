@@ -43,6 +43,8 @@ def separate(
         ),
     ],
     model: Annotated[str | None, option("model", "--model", "-m", panel=WHAT)] = None,
+    goal: Annotated[str | None, option("goal", "--for", panel=WHAT, metavar="GOAL")] = None,
+    effort: Annotated[str | None, option("effort", "--effort", panel=WHAT)] = None,
     targets: Annotated[
         list[str] | None, option("targets", "--targets", "-t", panel=WHAT, metavar="NAME,...")
     ] = None,
@@ -152,6 +154,8 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
     from .models_view import fetch_progress
 
     def loaded(separator: Separator) -> None:
+        if separator.order.note:
+            screen.note(separator.order.note)
         screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
 
     batch = Batch(

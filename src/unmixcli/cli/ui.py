@@ -96,7 +96,7 @@ class Screen:
                 told = now
                 self.note(f"{name}: {stage}, {100 * fraction:.0f} %, {speed}")
 
-        # Only now: while the model is fetched, the screen belongs to those bars.
+        # Start only now: while weights are downloaded, their bars use the screen.
         self._progress.start()
         try:
             yield update

@@ -27,6 +27,11 @@ from .template import check_template
 AUTO = "auto"
 """The default model; see `unmixcli.models.default`."""
 
+GoalName = Literal[
+    "karaoke", "acapella", "stems", "six-stems", "drum-parts", "lead-vocals", "cleaning"
+]
+"""What a model can be chosen for; see `unmixcli.models.goals`."""
+
 SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
 """Options of some models that have their own flags."""
 
@@ -59,7 +64,7 @@ CHANGES_NOTHING = frozenset(
         "compare_content",
     )
 )
-CHANGES_MODEL = frozenset(("model", "options", *SHORTHANDS))
+CHANGES_MODEL = frozenset(("model", "goal", "effort", "options", *SHORTHANDS))
 """These choose the model and its options; the record holds the resulting values."""
 
 
@@ -141,6 +146,16 @@ class SeparationConfig(BaseModel):
         "umxhq, or the built-in umx-synth if umxhq is not on this machine and cannot be "
         "downloaded.",
     )
+    goal: Annotated[GoalName, BeforeValidator(_lower)] | None = Field(
+        default=None,
+        description="Choose the model by what you want: karaoke, acapella, stems, six-stems, "
+        "drum-parts, lead-vocals or cleaning; `unmix models list --for NAME` ranks them.",
+    )
+    effort: Annotated[Literal["fast", "normal", "best"], BeforeValidator(_lower)] = Field(
+        default="normal",
+        description="How long --for may take: fast, normal (about as long as the track, or "
+        "twice) or best.",
+    )
     targets: Annotated[tuple[str, ...], BeforeValidator(_split_names)] = Field(
         default=(),
         description="Targets to estimate, comma-separated or repeated: vocals,drums. "
@@ -193,8 +208,8 @@ class SeparationConfig(BaseModel):
     ] = Field(
         default="auto",
         description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
-        "processors and graphics cards that have it, and differs inaudibly; auto is float32 "
-        "on processors.",
+        "processors and graphics cards that support it, with no audible difference; auto is "
+        "float32 on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,
@@ -287,6 +302,8 @@ class SeparationConfig(BaseModel):
     def _check(self) -> Self:
         if self.duration == 0:
             raise ValueError("duration is 0 seconds, which leaves nothing to separate")
+        if self.goal and self.model != AUTO:
+            raise ValueError("give either a model or what to choose one for (--for), not both")
         if len(set(self.targets)) != len(self.targets):
             raise ValueError(f"a target is named twice: {', '.join(self.targets)}")
         return self

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("unmixcli")
 
 POLL_SECONDS = 1.0
-"""Between two looks at a recording that another process is separating."""
+"""Seconds between two checks on a recording that another process is separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 Fetching = Callable[[], "AbstractContextManager[Report]"]
@@ -114,7 +114,7 @@ class Batch:
                 continue
             outcome = self._outcome(found)
             if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
-                busy.append((number, found))  # another run has it: ours goes on with the rest
+                busy.append((number, found))  # another run is working on it: continue with the rest
                 continue
             yield outcome
         for number, found in busy:
@@ -127,7 +127,7 @@ class Batch:
         self.place = f"{number}/{count}" if count > 1 else ""
 
     def _outcome(self, found: Found) -> Outcome:
-        """Separate one recording; whatever goes wrong with it is its outcome."""
+        """Separate one recording; return any failure as its outcome."""
         source = str(found.path)
         try:
             destination, recording = self._open(found)
@@ -187,7 +187,7 @@ class Batch:
 
 
 def _failure(found: Found, error: Exception) -> UnmixError:
-    """Put an error into words: one strange file is no reason to give up the others."""
+    """Put an error into words: a bug or a strange file must not stop the batch."""
     if isinstance(error, UnmixError):
         return error
     log.debug("separating failed", exc_info=error)

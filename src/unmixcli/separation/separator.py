@@ -93,7 +93,7 @@ class Separator:
         config = order.config
         self.order = order
         device = resolve_device(config.device)
-        known = registry.resolve(config.model)
+        known = order.known(registry)
         self.precision = resolve_precision(
             config.precision, device, known.precisions, known.card.name
         )

@@ -91,12 +91,12 @@ class Destination:
         return self.manifest.missing(recipe, self.source, self.stems)
 
     def claim(self) -> Lease:
-        """Keep other processes from making the same stems; a context manager.
+        """Prevent other processes from writing the same stems; a context manager.
 
         Raises
         ------
         BusyError
-            If another process is making them.
+            If another process is writing them.
         OutputError
             If the output folder cannot be written.
         """
@@ -121,7 +121,7 @@ class Destination:
         Raises
         ------
         DoneError
-            If they are what would be made.
+            If the stems are already up to date.
         OutputError
             If other files are in the way.
         """
@@ -138,7 +138,7 @@ class Destination:
         replaced = self.manifest.half_made(paths)
         reason = self.missing(recipe) if skip_existing else ""
         if reason is None:
-            raise DoneError(f"the stems of {display(self.recording)} exist already")
+            raise DoneError(f"the stems of {display(self.recording)} already exist")
         refuse_existing(paths, replaced, reason or "")
         return replaced
 

@@ -125,7 +125,7 @@ class Manifest:
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether every file of an open entry has its name: only closing it was missed."""
+        """Return whether all files of an open entry are in place: only closing it was missed."""
         folder = self.path.parent
         try:
             return all(

@@ -175,7 +175,7 @@ class Claims:
         keys = [str(path.absolute()).casefold() for path in paths]
         for key in keys:
             other = self._owners.get(key)
-            if other not in (None, recording):  # it may be tried twice
+            if other not in (None, recording):  # the same recording may be tried twice
                 raise OutputError(
                     f"{display(recording)} was skipped: its stems would have the same names as "
                     f"those of {display(other)}; separate it by itself with another --outdir, "

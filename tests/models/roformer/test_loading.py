@@ -237,8 +237,3 @@ def test_parameters_are_checked_before_anything_is_fetched(tmp_path: Path) -> No
     with pytest.raises(ModelError, match="the parameters of tiny, key hop"):
         plugin.check(roformers.card(tmp_path / "missing", hop=-1))
     plugin.check(roformers.card(tmp_path / "missing"))
-
-
-def test_every_shipped_card_is_sound() -> None:
-    for card in plugin.cards():
-        plugin.check(card)

@@ -20,21 +20,14 @@ from unmixcli.models.interface import Request
 from unmixcli.models.segmented import ChunkScheme, CrossFadeScheme, Scheme, TriangleScheme
 from unmixcli.models.segmented.statistics import measure
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SCHEMES = [
     TriangleScheme(100, reads=120),
     TriangleScheme(100, overlap=0.6),
     ChunkScheme(120),
     CrossFadeScheme(100, 30, 110),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small networks are slower on several threads, much so on a busy machine."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(count)
 
 
 # --- passes ------------------------------------------------------------------
