@@ -203,7 +203,9 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
     channel, sample = min(wrong, key=lambda where: where[1])
     position = offset + int(sample)
     value = block[channel, sample]
-    what = f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
+    what = (
+        f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
+    )
     raise InputError(
         f"{name} has a sample {what} (channel {channel + 1}, "
         f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"
