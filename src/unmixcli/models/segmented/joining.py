@@ -1,4 +1,4 @@
-"""Adding up the weighted estimates of segments that overlap."""
+"""Add up the weighted estimates of overlapping segments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .segment import Segment
 
 
 class Joining:
-    """Joins the estimates of one segment after the other.
+    """Joins the estimates of consecutive segments.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Joining:
         self._weights = _Tail() if averaged else None
 
     def push(self, segment: Segment, weighted: Block) -> Block:
-        """Take the next segment and return the samples that it settles.
+        """Add the next segment and return the samples that are now final.
 
         Parameters
         ----------
