@@ -1,4 +1,4 @@
-"""Plugins as they are installed: by entry points, set aside where they are broken."""
+"""Find installed plugins by their entry points; set broken ones aside."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Problem:
 
 
 def check_plugin(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
-    """Raise `ModelError` if a plugin does not offer what it says."""
+    """Raise `ModelError` if a plugin's options or cards are invalid."""
     options = getattr(plugin, "options", None)
     if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
         raise ModelError("its options must be a pydantic model")
@@ -47,10 +47,10 @@ def check_plugin(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
 
 
 def is_ours(entry: metadata.EntryPoint) -> bool:
-    """Tell whether a plugin ships with this package."""
+    """Return whether a plugin is built in."""
     return entry.value.split(".")[0] == _US and distribution(entry) == _US
 
 
 def distribution(entry: metadata.EntryPoint) -> str:
-    """Name the package that a plugin is from."""
+    """Return the name of a plugin's package."""
     return entry.dist.name if entry.dist is not None else "unknown package"

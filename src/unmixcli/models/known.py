@@ -94,7 +94,7 @@ class KnownModel:
         names = self.option_names
         for key in options:
             if key not in names:
-                has = f"only {', '.join(names)}" if names else "none of its own"
+                has = f"only {', '.join(names)}" if names else "and no other option"
                 raise UsageError(
                     f"{self.card.name} has no option {key!r}, {has}{nearest(key, names)}"
                 )

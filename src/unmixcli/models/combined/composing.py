@@ -1,4 +1,4 @@
-"""From tables and names such as ``a+b`` to known models."""
+"""Turn tables, and names such as ``a+b``, into known models."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class MissingPart(ModelError):
 class Composer:
     """Turns the tables of one catalogue into known models.
 
-    A combination may be made of others; each is composed when it is first needed.
+    A combination may contain others; each is composed when it is first needed.
 
     Parameters
     ----------
     tables : mapping of str to mapping
-        By the name of the model.
+        Keyed by the name of the model.
     find : callable
-        From the name of a model to what is known of it, for all other models.
+        Returns the known model for a name, for all other models.
     plugins : mapping
     where : str
-        The catalogue, for messages; empty for the one that ships.
+        The catalogue, for messages; empty for the built-in one.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Composer:
         Raises
         ------
         ModelError
-            If the table is wrong, or is made of itself.
+            If the table is wrong, or contains itself.
         """
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
@@ -77,7 +77,7 @@ class Composer:
         kind = table.get("plugin", "ensemble" if "members" in table else "chain")
         plugin = self._plugins.get(str(kind))
         if plugin is None or not hasattr(plugin, "compose"):
-            raise MissingPart(f"{label}, key plugin: no plugin {kind!r} makes models of others")
+            raise MissingPart(f"{label}, key plugin: no plugin {kind!r} combines models")
         try:
             card, parts = plugin.compose(name, table, self._part)
         except UnmixError as error:
@@ -112,7 +112,7 @@ def split_sum(text: str, known: Container[str]) -> list[str] | None:
     Returns
     -------
     list of str or None
-        None if it is no such sum. Longer names win.
+        None if it is not such a sum. Longer names win.
     """
     pieces = text.split("+")
     if len(pieces) < 2 or not all(piece.strip() for piece in pieces):
@@ -132,7 +132,7 @@ def split_sum(text: str, known: Container[str]) -> list[str] | None:
 
 
 def name_of_sum(parts: list[KnownModel]) -> str:
-    """Return a name for an ensemble on the spot, which becomes the name of a folder."""
+    """Return a name, usable as a folder name, for an ensemble such as ``a+b``."""
     name = "+".join(part.card.name for part in parts)
     if len(name) <= _LONGEST:
         return name
