@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from combinations import Toys, registry_of, separate, toy
@@ -185,3 +187,11 @@ def test_ensembles_of_combinations(home):
     registry = models(home, '[two]\nmembers = ["a", "b"]\n[c]\nstages = ["two"]')
     mixture = noise(4000)
     assert (separate(registry, "two+c+a", mixture) == 0.5 * mixture).all()
+
+
+def test_the_entry_points_stay_what_they_are_once_models_are_loaded():
+    registry = registry_of(toy("a"))
+    registry.load(registry.resolve("a+a"))
+    registry.load(registry.compose("x", {"stages": ["a"]}))
+    package = importlib.import_module("unmixcli.models.combined")
+    assert callable(package.chain.compose) and callable(package.ensemble.compose)
