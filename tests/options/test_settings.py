@@ -1,4 +1,4 @@
-"""Defaults from config.toml and the environment: who wins, and what is said of mistakes."""
+"""Defaults from config.toml and the environment: precedence, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "alpha": ("2", "2", 2.0),
         "wiener_win_len": ("0", "0", 0),
         "device": ("'cpu'", "cpu", "cpu"),
+        "precision": ("'bfloat16'", "bfloat16", "bfloat16"),
         "temp_dir": ("'~/t'", "~/t", Path("~/t").expanduser()),
         "options": ("{shifts = 2, fast = true}", "shifts=2,fast=true", None),
         "offline": ("true", "1", True),
@@ -67,6 +68,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "page": ("true", "true", True),
         "overwrite": ("true", "true", True),
         "skip_existing": ("true", "true", True),
+        "compare_content": ("true", "true", True),
     }
     assert set(values) == set(SeparationConfig.model_fields)
     values["options"] = (*values["options"][:2], {"shifts": "2", "fast": "true"})
@@ -184,7 +186,7 @@ def test_the_library_reads_no_settings(toml: Path, monkeypatch: pytest.MonkeyPat
     toml.write_text("niter = 5")
     monkeypatch.setenv("UNMIX_FORMAT", "flac")
     config = SeparationConfig()
-    assert (config.niter, config.format) == (1, "wav")
+    assert (config.niter, config.format) == (None, "wav")
 
 
 def test_config_show(run: Run, toml: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where stems go: templates that stay in the output folder, and names that do not collide."""
+"""The paths of stems: inside the output folder, and without collisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TWO = ("vocals", "drums")
 
 def namer(template: str | None = None, outdir: str | None = "out", **options: Any) -> Namer:
     config = SeparationConfig.parse(filename=template, outdir=outdir, **options)
-    return Namer.of(config, "umxhq", TWO)
+    return Namer.of(config.filename, config.outdir, "umxhq", config.format, TWO)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_templates_that_are_refused(template: str, words: str) -> None:
 
 
 def test_one_stem_needs_no_target_in_its_name() -> None:
-    config = SeparationConfig.parse(filename="{track}.{ext}", preset="karaoke")
-    paths = Namer.of(config, "umxhq", ["karaoke"]).paths(Path("song.mp3"), ["karaoke"])
+    one = Namer.of("{track}.{ext}", None, "umxhq", "wav", ["karaoke"])
+    paths = one.paths(Path("song.mp3"), ["karaoke"])
     assert paths == {"karaoke": Path("song.wav")}
 
 

@@ -39,7 +39,6 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
     InputError
         If the file has no audio that can be decoded.
     """
-<<<<<<< HEAD
     with ExitStack() as stack:
         try:
             # Opened here: PyAV cannot encode a name that is not UTF-8.
@@ -47,17 +46,7 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
             view = opened or FileView(cast(BinaryIO, source))
             container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
         except (av.FFmpegError, OSError, ValueError):
-            raise InputError(
-                f"{name} is not a recording that can be read: no known audio format was found in it"
-            ) from None
-=======
-    try:
-        file_or_name = str(source) if isinstance(source, Path) else FileView(source)
-        container = av.open(file_or_name, "r", metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError):
-        raise InputError(f"{name} cannot be read: it is in no known audio format") from None
-    with container:
->>>>>>> english
+            raise InputError(f"{name} cannot be read: it is in no known audio format") from None
         if not container.streams.audio:
             raise InputError(f"{name} contains no sound")
         stream = container.streams.audio[0]

@@ -38,7 +38,7 @@ class Format:
     container: str
     encodings: Mapping[str, str]
     rates: tuple[int, ...] = ()
-    highest: int = 384000
+    highest: int = 1_536_000
     quality: float | None = None
 
     def has_rate(self, rate: int) -> bool:
@@ -58,7 +58,7 @@ FORMATS = {
     format.name: format
     for format in (
         Format("wav", "WAV", {"32f": "FLOAT", "24": "PCM_24", "16": "PCM_16"}),
-        Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}),
+        Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}, highest=655_350),
         # libsndfile's Vorbis encoder crashes above 200 kHz.
         Format("ogg", "OGG", {"": "VORBIS"}, highest=192000, quality=7),
         Format("opus", "OGG", {"": "OPUS"}, _OPUS_RATES, quality=4),

@@ -20,13 +20,20 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.paths import exists
 from ..files.readers import FileView
 from ..words import display
+from .wholeness import cut_off
 
 Audio = NDArray[np.float32]
 
 BLOCK_SAMPLES = 65536
 MAX_CHANNELS = 2
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
+"""Sample rates of recordings, in Hz."""
+
+LOUDEST = 1e18
+"""No sample is beyond: its square would be infinite in the arithmetic of networks."""
 
 log = logging.getLogger("unmixcli")
 
@@ -139,16 +146,23 @@ def open_excerpt(
         file = _open(source, name)
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames
+    if reason := cut_off(content or path):
+        log.warning("%s is cut off: %s; only what is there is read", name, reason)
     if total <= 0:
         raise InputError(f"{name} is empty: there is nothing to separate")
     if channels > MAX_CHANNELS:
         log.warning("%s has %d channels; only the first two are used", name, channels)
-    first = math.floor(start * rate + 0.5)
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise InputError(
+            f"{name} says that its sample rate is {rate} Hz, which is outside of "
+            f"{LOWEST_RATE} to {HIGHEST_RATE} Hz; its header is probably damaged"
+        )
+    first = math.floor(min(start * rate, total) + 0.5)
     if first >= total:
         raise InputError(f"{name} is {total / rate:.2f} s long, so it cannot start at {start:g} s")
     length = total - first
     if duration >= 0:
-        length = min(length, math.floor(duration * rate + 0.5))
+        length = math.floor(min(duration * rate, length) + 0.5)
     if length == 0:
         raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
     return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length, content)
@@ -156,14 +170,19 @@ def open_excerpt(
 
 def refuse_missing(path: Path) -> None:
     """Raise `InputError` unless the path is an existing file."""
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"{display(path)} does not exist")
     if path.is_dir():
         raise InputError(f"{display(path)} is a folder, not a recording")
+    if not path.is_file():
+        raise InputError(
+            f"{display(path)} is a pipe or a device, which can be read only once; "
+            "send its sound through standard input, as in … | unmix separate -"
+        )
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
-    """Raise an error that names the first sample that is not finite, if there is one.
+    """Raise an error that names the first sample that no sound has, if there is one.
 
     Parameters
     ----------
@@ -178,13 +197,17 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
     ------
     InputError
     """
-    # One sum is enough: finite float32 samples cannot overflow a float64.
-    if np.isfinite(block.sum(dtype=np.float64)):
+    if -LOUDEST <= block.min(initial=0) and block.max(initial=0) <= LOUDEST:  # no NaN is
         return
-    channel, sample = min(np.argwhere(~np.isfinite(block)), key=lambda where: where[1])
+    wrong = np.argwhere(~(np.abs(block) <= LOUDEST))
+    channel, sample = min(wrong, key=lambda where: where[1])
     position = offset + int(sample)
+    value = block[channel, sample]
+    what = (
+        f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
+    )
     raise InputError(
-        f"{name} has a sample that is not a number (channel {channel + 1}, "
+        f"{name} has a sample {what} (channel {channel + 1}, "
         f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"
     )
 

@@ -106,15 +106,9 @@ class StemWriter:
                 file = soundfile.SoundFile(name, "w", shape.sample_rate, shape.channels, **options)
                 self._files.append(file)
                 if encoding.format.name == "wav":
-<<<<<<< HEAD
                     for key, value in info_strings(tags_of_it).items():
                         setattr(file, key, value)
         except BaseException as error:  # an interruption, too, must leave nothing behind
-=======
-                    for name, value in info_strings(tags_of_it).items():
-                        setattr(file, name, value)
-        except BaseException as error:  # an interruption must leave nothing behind either
->>>>>>> english
             self._discard()
             if isinstance(error, _WRITE_ERRORS):
                 raise self._failure(path, error) from None

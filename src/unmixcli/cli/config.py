@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..options.settings import Settings, config_file, unknown_variables, variable_of
+from .console import stdout
 
 app = typer.Typer(no_args_is_help=True, help="Show your defaults and where they come from.")
 
@@ -46,10 +47,7 @@ def path() -> None:
 
 
 def _print_table(rows: list[tuple[str, Any, str]]) -> None:
-    import sys
-
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -60,7 +58,7 @@ def _print_table(rows: list[tuple[str, Any, str]]) -> None:
     for name, value, source in rows:
         style = "dim" if source == "default" else ""
         table.add_row(Text(name.replace("_", "-")), Text(_shown(value)), Text(source), style=style)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = stdout(200)
     console.print(table)
     exists = "" if config_file().is_file() else " (not there)"
     console.print(Text(f"file: {config_file()}{exists}"), soft_wrap=True)

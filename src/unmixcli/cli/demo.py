@@ -10,6 +10,7 @@ import typer
 
 from ..options.config import SeparationConfig
 from ..words import display
+from .console import stdout
 from .ui import Screen
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ def demo(
 
 def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     track = result.track
@@ -55,7 +55,7 @@ def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
     for target, sdr in result.sdr.items():
         path = display(track.stems[target])
         table.add_row(target, f"{sdr:.1f} dB", f"{result.baseline[target]:.1f} dB", path)
-    console = Console(highlight=False, soft_wrap=True)
+    console = stdout(wrap=False)
     console.print(
         f"{track.model} separated {track.seconds:.0f} s of music in {track.elapsed:.1f} s, "
         f"{track.seconds / track.elapsed:.0f}× real time"

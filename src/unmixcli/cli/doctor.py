@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .console import print_json, stdout
+
 if TYPE_CHECKING:
     from ..doctor import Diagnosis
 
@@ -23,7 +25,7 @@ def doctor(
 
     diagnosis = examine()
     if as_json:
-        print(diagnosis.model_dump_json(indent=2))
+        print_json(diagnosis)
     else:
         _show(diagnosis)
     if not diagnosis.healthy:
@@ -31,7 +33,6 @@ def doctor(
 
 
 def _show(diagnosis: Diagnosis) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -49,7 +50,7 @@ def _show(diagnosis: Diagnosis) -> None:
         shown = "" if finding.area == area else finding.area
         table.add_row(shown, Text(mark, style=style), Text(finding.name), detail)
         area = finding.area
-    console = Console(highlight=False)
+    console = stdout()
     console.print(table)
     broken = sum(finding.status == "broken" for finding in diagnosis.findings)
     if broken:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .ui import Screen, print_error
+from .console import print_error, print_json, stdout
+from .ui import Screen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,7 +65,7 @@ def evaluate(
     for name, reason in result.failed.items():
         print_error(f"{name} was skipped: {reason}")
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result)
     elif result.tracks:
         _show(result, screen)
     if plot is not None and result.tracks:
@@ -76,12 +77,11 @@ def evaluate(
 
 
 def _show(result: EvaluationResult, screen: Screen) -> None:
-    from rich.console import Console
 
     for track in result.tracks:
         for sentence in track.left_out:
             screen.warning(f"{track.track}: {sentence}")
-    Console(highlight=False).print(_table(result))
+    stdout().print(_table(result))
 
 
 def _table(result: EvaluationResult) -> Table:

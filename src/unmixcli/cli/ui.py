@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnmixError
-from ..words import clock, display
+from ..words import clock, display, plain
+from .console import print_error, stderr
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
@@ -31,12 +30,6 @@ INTERRUPTED = 130
 """The exit code."""
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines of progress without a terminal."""
-
-
-def print_error(error: object) -> None:
-    """Print one sentence on stderr."""
-    text = " ".join(str(error).split())
-    _console().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
 
 
 class Screen:
@@ -53,10 +46,10 @@ class Screen:
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
-        self.console = _console()
+        self.console = stderr()
         self._live = self.console.is_terminal and not quiet
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[stage]:<10}"),
@@ -74,8 +67,7 @@ class Screen:
         log.addHandler(handler)
         log.propagate = False
         try:
-            with self._progress:
-                yield
+            yield
         finally:
             log.removeHandler(handler)
             log.propagate = True
@@ -104,25 +96,28 @@ class Screen:
                 told = now
                 self.note(f"{name}: {stage}, {100 * fraction:.0f} %, {speed}")
 
+        # Start only now: while weights are downloaded, their bars use the screen.
+        self._progress.start()
         try:
             yield update
         finally:
             self._progress.remove_task(task)
+            self._progress.stop()
 
     def note(self, text: str) -> None:
         """Print a note."""
         if not self.quiet:
-            self.console.print(Text(text), soft_wrap=True)
+            self.console.print(Text(plain(text)), soft_wrap=True)
 
     def detail(self, text: str) -> None:
         """Print a detail, if the user asked for details."""
         if self.verbose:
-            self.console.print(Text(text, style="dim"), soft_wrap=True)
+            self.console.print(Text(plain(text), style="dim"), soft_wrap=True)
 
     def warning(self, text: str) -> None:
         """Print a warning; the work goes on."""
         if not self.quiet:
-            self.console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+            self.console.print(Text.assemble(("warning: ", "yellow"), plain(text)), soft_wrap=True)
 
     def failure(self, text: str) -> None:
         """Print why one input failed."""
@@ -189,10 +184,6 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._screen.warning(record.getMessage())
-
-
-def _console() -> Console:
-    return Console(stderr=True, highlight=False, file=sys.stderr)
 
 
 def _speed(fraction: float, elapsed: float, seconds: float) -> str:

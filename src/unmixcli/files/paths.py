@@ -38,6 +38,30 @@ def expand(path: str | Path) -> Path:
         return Path(path)
 
 
+def exists(path: Path) -> bool:
+    """Return whether the path exists; False for invalid file names."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether the path is a folder; False for invalid file names."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def real(path: Path) -> Path:
+    """Resolve links as far as possible; a loop of links stays as it is."""
+    return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share, or None if there is no such file."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino
+
+
 def offline() -> bool:
     """Return whether ``UNMIX_OFFLINE`` forbids the network."""
     return os.environ.get("UNMIX_OFFLINE", "").strip().lower() not in (

@@ -7,7 +7,6 @@ built-in defaults.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from ..audio.formats import Encoding, misfit
 from ..errors import UsageError
 from ..files import paths
+from ..files.documents import DocumentError, read_toml
 from ..words import nearest
 from .config import SeparationConfig
 
@@ -124,16 +124,12 @@ def variable_of(field: str) -> str:
 
 def _from_file(path: Path) -> dict[str, Setting]:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = read_toml(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except (OSError, DocumentError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path} cannot be read: {reason}") from None
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
     settings = {}
     for key, value in content.items():
         field = key.replace("-", "_")
@@ -178,6 +174,8 @@ def _without_conflicts(settings: dict[str, Setting]) -> dict[str, Setting]:
     ``--format mp3``.
     """
     kept = dict(settings)
+    if "model" in kept and "goal" in kept and kept["model"].rank != kept["goal"].rank:
+        del kept[min(("model", "goal"), key=lambda name: kept[name].rank)]
     highest = max((kept[name].rank for name in _CHOICE if name in kept), default=0)
     for name in _CHOICE:
         if name in kept and kept[name].rank < highest:

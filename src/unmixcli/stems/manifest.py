@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
+from ..files.documents import DocumentError, read_json
 from ..files.hashing import sha256_of
 from ..files.parts import Part, is_locked, sweep
 from ..words import display
@@ -39,9 +40,11 @@ class Source:
     """Nanoseconds; 0 if unknown."""
     path: Path | None = None
     digest: str = ""
+    by_content: bool = False
+    """Whether only the bytes tell, even if size and time are the same."""
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def of(cls, path: Path, by_content: bool = False) -> Source:
         """Describe a file; it is hashed only when needed.
 
         Raises
@@ -50,7 +53,7 @@ class Source:
             If the file cannot be examined.
         """
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path, by_content=by_content)
 
     def sha256(self) -> str:
         """Return the digest of the recording's bytes."""
@@ -60,12 +63,26 @@ class Source:
         """Return whether an entry was made from this recording."""
         if not isinstance(made, dict) or made.get("size") != self.size:
             return False
-        if self.modified and made.get("modified") == self.modified:
+        if not self.by_content and self.modified and made.get("modified") == self.modified:
             return True
         return made.get("sha256") == self.sha256()
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts to store in an entry."""
+        """Return the facts to store in an entry.
+
+        Raises
+        ------
+        InputError
+            If the recording was changed since it was opened: part of the stems
+            may be of the old one, part of the new one.
+        """
+        if self.path is not None:
+            now = self.path.stat()
+            if (now.st_size, now.st_mtime_ns) != (self.size, self.modified):
+                raise InputError(
+                    f"{display(self.path)} was changed while it was being separated; "
+                    "no stem was kept, run the same command again"
+                )
         return {
             "name": self.name,
             "size": self.size,
@@ -108,7 +125,7 @@ class Manifest:
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether every file of an open entry has its name: only closing it was missed."""
+        """Return whether all files of an open entry are in place: only closing it was missed."""
         folder = self.path.parent
         try:
             return all(
@@ -143,7 +160,7 @@ class Manifest:
         recipe : Recipe
         source : Source
         parts : mapping of Path to Path
-            Where each stem goes, and where it is until then.
+            The final path of each stem, and its temporary path.
 
         Raises
         ------
@@ -212,8 +229,8 @@ def stems_in(folder: Path) -> set[Path]:
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read the entries; an invalid file has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (OSError, DocumentError):
         return []
     if not isinstance(content, dict) or content.get("version") != VERSION:
         return []
