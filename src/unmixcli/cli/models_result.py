@@ -65,7 +65,7 @@ class InfoResult(ModelSummary):
     files: list[FileInfo]
     options: list[OptionInfo]
     members: list[str]
-    """The models that it is made of."""
+    """The models that it combines."""
     parameters: dict[str, Any]
 
 
@@ -196,7 +196,7 @@ def _here(known: KnownModel, files: list[FileInfo]) -> Here:
 
 
 def _options(known: KnownModel) -> list[OptionInfo]:
-    """List the options of a model and of its parts, each once."""
+    """List the options of a model and of its parts, each only once."""
     own: list[OptionInfo] = []
     if known.options is not None:
         # The JSON schema names types in words that users understand.

@@ -48,7 +48,7 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
 
 
 def is_combination(table: Any) -> bool:
-    """Tell whether a table is about a model made of others, whose card follows from theirs."""
+    """Return whether a table describes a model that combines others."""
     return isinstance(table, Mapping) and ("members" in table or "stages" in table)
 
 
@@ -156,11 +156,11 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def shipped_combinations() -> dict[str, Mapping[str, Any]]:
-    """Return the tables of the shipped models that are made of others."""
+    """Return the tables of the built-in models that combine others."""
     return {name: table for name, table in _shipped_tables().items() if is_combination(table)}
 
 
-# Every shipped plugin asks for it, and so does the registry: it is read once.
+# Every built-in plugin and the registry need it, so it is read once and cached.
 @functools.cache
 def _shipped() -> tuple[ModelCard, ...]:
     return read_catalogue(shipped_file())

@@ -176,14 +176,14 @@ class Registry:
         offline: bool = False,
         progress: Report | None = None,
     ) -> Files:
-        """Get the weights that targets need, those of a combination's members too.
+        """Download the weights that targets need, including those of a combination's members.
 
         Raises
         ------
         FetchError
-            If a file is not here and cannot be fetched, naming its model.
+            If a file is missing and cannot be downloaded; the message names its model.
         ModelError
-            If a file is not what it should be.
+            If a file is damaged.
         """
         files: dict[tuple[str, str], dict[str, Path]] = {}
         report = silent if progress is None else progress
@@ -265,10 +265,10 @@ class Registry:
             for model in self.models
             if model.shipped or model.card.plugin == card.plugin
         ):
-            raise ModelError(f"{where}: a model has this name already, choose another")
+            raise ModelError(f"{where}: another model already has this name")
 
     def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
-        """Add the models of tables that name others; `where` is the user's catalogue."""
+        """Add the models of tables that combine others; `where` is the user's catalogue."""
         plugins = {name: plugin for name, (plugin, _) in self._plugins.items()}
         composer = Composer(tables, self.resolve, plugins, where)
         for name in tables:
@@ -276,7 +276,7 @@ class Registry:
                 known = composer.compose(name)
                 self._refuse_twin(f"{where}, table {name}", known.card)
             except ModelError as error:
-                # Without one of our plugins, as in a test, what needs it is not there.
+                # Without one of our plugins, as in a test, skip the models that need it.
                 if where or not isinstance(error, MissingPart):
                     self.problems.append(
                         Problem("your catalogue" if where else "catalogue", str(error))
@@ -285,25 +285,25 @@ class Registry:
             self.models.append(known)
 
     def _on_the_spot(self, model: str) -> KnownModel | None:
-        """Make the ensemble ``a+b+c``: the average of what all its members estimate."""
+        """Build the ensemble ``a+b+c``: the average of its members' estimates."""
         if "ensemble" not in self._plugins or not (names := split_sum(model, self._named)):
             return None
         parts = [self.resolve(name) for name in names]
         return self.compose(name_of_sum(parts), {"members": names})
 
     def compose(self, name: str, table: Mapping[str, Any]) -> KnownModel:
-        """Make a model of others, as a table with ``members`` or ``stages`` describes it.
+        """Build a model from a table with ``members`` or ``stages``.
 
         Raises
         ------
         ModelError
-            If the table is wrong or names a model that is unknown.
+            If the table is wrong or names an unknown model.
         """
         plugins = {kind: plugin for kind, (plugin, _) in self._plugins.items()}
         return Composer({name: table}, self.resolve, plugins).compose(name)
 
     def averaged(self, known: KnownModel) -> KnownModel:
-        """Return an ensemble of one model with itself, under its name."""
+        """Return an ensemble that contains only this model, under its name."""
         table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
         plugin: Any = self._plugins["ensemble"][0]
         members = {"members": [known.card.name]}
