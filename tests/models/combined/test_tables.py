@@ -82,7 +82,7 @@ names = { rest = "breath" }
         ('[m]\nmembers = ["a"]\nlow = 900', "low and high are for the method phase-repair"),
         ('[m]\nmembers = [{model = "a", options = {gains = 2}}]', "a has no option 'gains'"),
         ('[m]\nplugin = "toy"\nmembers = ["a"]', "no plugin 'toy' combines models"),
-        ('[m]\nmembers = ["b"]\n[M]\nmembers = ["b"]', "a model has this name already"),
+        ('[m]\nmembers = ["b"]\n[M]\nmembers = ["b"]', "another model already has this name"),
         ('[m]\nstages = []', "key stages"),
         ('[m]\nstages = ["nope"]', "unknown model 'nope'"),
         ('[m]\nstages = [{model = "a", input = "guitar"}]', "stage 1: no other stage produces"),
@@ -123,13 +123,13 @@ def test_sums_on_the_command_line():
         registry.resolve("a+c")
     with pytest.raises(ModelError, match="unknown model 'd'"):
         registry.resolve("a+d")
-    with pytest.raises(ModelError, match="there is no model 'a\\+'"):
+    with pytest.raises(ModelError, match="unknown model 'a\\+'"):
         registry.resolve("a+")
 
 
 def test_options_nobody_has():
     known = registry_of(toy("a"), toy("b")).resolve("a+b")
-    with pytest.raises(UsageError, match=r"no model of a\+b has an option 'gains'.*gain"):
+    with pytest.raises(UsageError, match=r"no model in a\+b has an option 'gains'.*gain"):
         known.validate_options({"gains": "2"}, {})
     options, idle = known.validate_options({"gain": "2"}, {"niter": 3})
     assert idle == ("niter",) and options.parts[1].gain == 2
