@@ -96,7 +96,10 @@ targets = ["vocals"]
 
 
 MISTAKES = {
-    "not TOML": ("[mine\n", r"models.toml cannot be read: it is not valid TOML: Expected ']'.*line 1"),
+    "not TOML": (
+        "[mine\n",
+        r"models.toml cannot be read: it is not valid TOML: Expected ']'.*line 1",
+    ),
     "not UTF-8": ("\udcff", r"it is not UTF-8 text"),
     "no table": ("mine = 1", r"table \[mine\]: a model must be a table"),
     "a key that is not one": (
@@ -115,7 +118,10 @@ MISTAKES = {
     "a target twice": (TABLE.replace("drums", "Vocals"), r"\[mine\].*'Vocals' is listed twice"),
     "a target that climbs": (TABLE.replace("drums", "../up"), r"\[mine\], key targets.1: "),
     "a model that climbs": (TABLE.replace("mine", '"../up"'), r"'../up' is not a valid model name"),
-    "a device of Windows": (TABLE.replace("drums", "nul.x"), r"targets.1: Windows reserves this name"),
+    "a device of Windows": (
+        TABLE.replace("drums", "nul.x"),
+        r"targets.1: Windows reserves this name",
+    ),
     "a name that ends in a dot": (TABLE.replace("drums", "x."), r"cannot end in a dot"),
     "quality of what is no target": (
         TABLE + "quality = { bass = 1.0 }",

@@ -11,19 +11,17 @@ import os
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ..errors import FetchError, ModelError, UsageError
 from ..files import paths
+from ..options.mixes import PRESETS, parse_sum
 from ..words import nearest
 from .default import IMPATIENT
 from .known import KnownModel
 from .registry import Registry
 from .store import Report
-
-Effort = Literal["fast", "normal", "best"]
 
 LIMITS: dict[str, float] = {"fast": 0.1, "normal": 2.0, "best": float("inf")}
 """Longest time per second of audio, in seconds, by effort."""
@@ -75,10 +73,13 @@ class Ranked:
     pace: float
 
     @property
-    def effort(self) -> Effort:
-        """The lowest effort that allows this model."""
-        names: tuple[Effort, ...] = ("fast", "normal", "best")
-        return next(name for name in names if self.pace <= LIMITS[name])
+    def needs(self) -> tuple[str, ...]:
+        """The targets that its model has to estimate."""
+        known = self.known.card.targets
+        if not self.preset:
+            return self.targets
+        used = {term for _, term in parse_sum(self.preset, PRESETS[self.preset], known)}
+        return tuple(target for target in known if target in used)
 
 
 @functools.cache

@@ -38,8 +38,8 @@ class KnownModel:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """The arithmetic that its networks can run in; float32 comes first."""
-        if self.parts:  # each member uses the requested precision, or float32
+        """The precisions that the plugin's networks support, float32 first."""
+        if self.parts:  # a member without the wanted precision runs in float32
             return tuple(dict.fromkeys(kind for part in self.parts for kind in part.precisions))
         return tuple(getattr(self.plugin, "precisions", ("float32",)))
 

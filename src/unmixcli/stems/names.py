@@ -199,7 +199,7 @@ def _fit(part: str) -> str:
 def _clean(value: str, instead: str) -> str:
     """Turn any text into part of a file name."""
     # Keep control characters out of file names. A title may have a million characters.
-    value = value.strip()[:_LONGEST]
+    value = value[: 2 * _LONGEST]
     text = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in value).strip()
     if text.strip(".") == "":
         text = ""

@@ -76,7 +76,7 @@ class Saver:
         destination, shape = self._destination, self.shape
         if destination.tags.problem:
             name = display(destination.recording)
-            log.warning("%s: its tags cannot be read: %s", name, destination.tags.problem)
+            log.warning("%s: %s", name, destination.tags.problem)
         stems = destination.stems
         together = (
             rescaled(blocks, len(stems), shape, self._temp_dir)

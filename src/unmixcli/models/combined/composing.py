@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ...errors import ModelError, UnmixError
 from ..known import KnownModel
 from .ensemble_card import Find
+from .tables import Described
 
 Plugins = Mapping[str, Any]
 """Plugins by name; those of combinations have ``compose``."""
@@ -56,7 +57,7 @@ class Composer:
         """
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
-            raise ModelError(f"{self._label(name)}: a loop: {circle}")
+            raise ModelError(f"{name}: a loop: {circle}")
         if name not in self._made:
             self._open.append(name)
             try:
@@ -80,8 +81,11 @@ class Composer:
         try:
             card, parts = plugin.compose(name, table, self._part)
         except UnmixError as error:
-            kind_of = MissingPart if isinstance(error, MissingPart) else ModelError
-            raise kind_of(f"{self._where}, table {error}" if self._where else str(error)) from None
+            # A part in the same catalogue has named it already.
+            words = str(error)
+            if self._where and not words.startswith(self._where):
+                words = f"{self._where}, table {words}"
+            raise (MissingPart if isinstance(error, MissingPart) else ModelError)(words) from None
         return KnownModel(card, plugin, not self._where, parts)
 
     def _part(self, model: str) -> KnownModel:
@@ -96,14 +100,14 @@ class Composer:
         return f"{self._where}, table {name}" if self._where else name
 
 
-def split_sum(text: str, find: Callable[[str], KnownModel | None]) -> list[str] | None:
+def split_sum(text: str, known: Container[str]) -> list[str] | None:
     """Split ``a+b+c`` into names of models, which may contain a plus themselves.
 
     Parameters
     ----------
     text : str
-    find : callable
-        Returns the known model for a name, or None.
+    known : container of str
+        The names of all models.
 
     Returns
     -------
@@ -118,7 +122,7 @@ def split_sum(text: str, find: Callable[[str], KnownModel | None]) -> list[str] 
     while first < len(pieces):
         for end in range(len(pieces), first, -1):
             name = "+".join(pieces[first:end]).strip()
-            if name != text and find(name) is not None:
+            if name != text and name in known:
                 break
         else:
             name, end = pieces[first].strip(), first + 1
@@ -134,3 +138,11 @@ def name_of_sum(parts: list[KnownModel]) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST - 9]}+{digest}"
+
+
+def average_of(known: KnownModel, plugin: Any) -> KnownModel:
+    """Return an ensemble of one model with itself, under its name."""
+    table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
+    members = {"members": [known.card.name]}
+    card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
+    return KnownModel(card, plugin, known.shipped, parts)
