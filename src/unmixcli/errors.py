@@ -26,11 +26,11 @@ class OutputError(UnmixError):
 
 
 class BusyError(OutputError):
-    """Another process is separating this recording at this moment."""
+    """Another process is separating this recording right now."""
 
 
 class DoneError(OutputError):
-    """The stems appeared, complete and as they were asked for, while we were about to start."""
+    """Another process completed the requested stems just before this one started."""
 
 
 class SpoolError(UnmixError):

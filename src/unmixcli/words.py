@@ -13,6 +13,25 @@ def display(path: Path) -> str:
     return text if text.isprintable() else ascii(text)
 
 
+def plain(text: object, limit: int | None = None) -> str:
+    r"""Put text of any origin on one line that cannot control a terminal.
+
+    Parameters
+    ----------
+    text : object
+    limit : int, optional
+        Characters to keep of a text that may be of any length.
+
+    >>> plain("a\n b\x1b[2J"), plain("abcdef", 3)
+    ('a b\\x1b[2J', 'abc…')
+    """
+    words = str(text)
+    if limit is not None and len(words) > limit:
+        words = f"{words[:limit]}…"
+    words = " ".join(words.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
+
+
 def clock(seconds: float) -> str:
     """Format seconds as ``m:ss`` or ``h:mm:ss``.
 

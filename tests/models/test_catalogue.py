@@ -1,4 +1,4 @@
-"""The catalogue: what ships, and what is said of mistakes."""
+"""The catalogue: the built-in models, and the messages about mistakes."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ MISTAKES = {
         TABLE + '[[mine.weights]]\nfile="a"\npath="~no-such-user/x"\nsize=0',
         r"weights.0.size",
     ),
-    "like nothing": ('[mine]\nlike = "none"', r"\[mine\], key like: there is no model 'none'"),
+    "like nothing": ('[mine]\nlike = "none"', r"\[mine\], key like: unknown model 'none'"),
     "like a number": ("[mine]\nlike = [1]", r"\[mine\], key like"),
     "weights that are no tables": (TABLE + "weights = 3", r"\[mine\], key weights"),
     "a name of its own": (TABLE + 'name = "x"', r"\[mine\], key name"),

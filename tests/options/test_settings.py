@@ -1,4 +1,4 @@
-"""Defaults from config.toml and the environment: who wins, and what is said of mistakes."""
+"""Defaults from config.toml and the environment: precedence, and messages about mistakes."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "page": ("true", "true", True),
         "overwrite": ("true", "true", True),
         "skip_existing": ("true", "true", True),
+        "compare_content": ("true", "true", True),
     }
     assert set(values) == set(SeparationConfig.model_fields)
     values["options"] = (*values["options"][:2], {"shifts": "2", "fast": "true"})

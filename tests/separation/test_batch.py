@@ -1,4 +1,4 @@
-"""Many recordings: what is taken, what is skipped, what a failure and a kill leave."""
+"""Many recordings: which are found, which are skipped, and what a failure or a kill leaves."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_one_bad_recording_does_not_stop_the_others(batch: Run, album: list[str]
     }
     assert "5 recordings: 2 separated, 0 skipped, 3 failed; 0:01 of audio in" in outcome.err
     assert "failed: missing.wav does not exist" in outcome.err
-    assert "failed: album/2.wav is not a recording" in outcome.err
+    assert "failed: album/2.wav cannot be read" in outcome.err
     assert "Traceback" not in outcome.err
     assert "warning" not in outcome.err
     stems = [name for name in files() if name.startswith("out") and name.endswith(".wav")]
@@ -218,7 +218,7 @@ def test_tags_are_read_once_a_recording(
 def test_a_model_that_cannot_be_had_stops_all(run: Run, album: list[str], tmp_path: Path) -> None:
     outcome = run("separate", "album", "-m", "nothing-like-it")
     assert outcome.code == 3
-    assert "there is no model" in outcome.error
+    assert "unknown model" in outcome.error
 
 
 def test_a_single_recording_has_no_summary(batch: Run, album: list[str]) -> None:

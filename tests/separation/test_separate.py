@@ -1,4 +1,4 @@
-"""`unmix separate` and the Python API on files: what comes out, and every kind of bad input."""
+"""`unmix separate` and the Python API on files: the results, and all kinds of bad input."""
 
 from __future__ import annotations
 
@@ -204,8 +204,8 @@ def with_value(value: float) -> Callable[[Path], str]:
     [
         (nothing, "missing.wav does not exist"),
         (empty_folder, "empty contains no recordings"),
-        (text, "song.wav is not a recording"),
-        (no_samples, "song.wav has no samples"),
+        (text, "song.wav cannot be read"),
+        (no_samples, "song.wav is empty"),
         (cut_flac, "song.flac is damaged"),
         (with_value(np.nan), "channel 1, sample 700000, at 15.873 s"),
         (with_value(np.inf), "channel 1, sample 700000, at 15.873 s"),
@@ -228,7 +228,7 @@ def test_one_bad_file_does_not_stop_the_rest(run: Run, tiny_model: Path) -> None
     write_float(Path("good.wav"), music(0.5))
     outcome = run("separate", "song.wav", "good.wav", "-m", tiny_model, "-t", "vocals")
     assert outcome.code == 1
-    assert "song.wav is not a recording" in outcome.error
+    assert "song.wav cannot be read" in outcome.error
     assert Path(f"good_{tiny_model.name}/vocals.wav").is_file()
 
 
@@ -439,7 +439,7 @@ def test_arrays_that_make_no_sense(tiny_model: Path, audio: np.ndarray, words: s
 
 
 def test_options_of_the_library_are_checked() -> None:
-    with pytest.raises(unmixcli.UnmixError, match="there is no option 'nitre'"):
+    with pytest.raises(unmixcli.UnmixError, match="unknown option 'nitre'"):
         unmixcli.Separator(model="umxhq", nitre=1)
 
 

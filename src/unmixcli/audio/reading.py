@@ -23,6 +23,7 @@ from ..errors import InputError
 from ..files.paths import exists
 from ..files.readers import FileView
 from ..words import display
+from .wholeness import cut_off
 
 Audio = NDArray[np.float32]
 
@@ -30,6 +31,9 @@ BLOCK_SAMPLES = 65536
 MAX_CHANNELS = 2
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
 """Sample rates of recordings, in Hz."""
+
+LOUDEST = 1e18
+"""No sample is beyond: its square would be infinite in the arithmetic of networks."""
 
 log = logging.getLogger("unmixcli")
 
@@ -142,6 +146,8 @@ def open_excerpt(
         file = _open(source, name)
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames
+    if reason := cut_off(content or path):
+        log.warning("%s is cut off: %s; only what is there is read", name, reason)
     if total <= 0:
         raise InputError(f"{name} is empty: there is nothing to separate")
     if channels > MAX_CHANNELS:
@@ -176,7 +182,7 @@ def refuse_missing(path: Path) -> None:
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
-    """Raise an error that names the first sample that is not finite, if there is one.
+    """Raise an error that names the first sample that no sound has, if there is one.
 
     Parameters
     ----------
@@ -191,13 +197,17 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
     ------
     InputError
     """
-    # One sum is enough: finite float32 samples cannot overflow a float64.
-    if np.isfinite(block.sum(dtype=np.float64)):
+    if -LOUDEST <= block.min(initial=0) and block.max(initial=0) <= LOUDEST:  # no NaN is
         return
-    channel, sample = min(np.argwhere(~np.isfinite(block)), key=lambda where: where[1])
+    wrong = np.argwhere(~(np.abs(block) <= LOUDEST))
+    channel, sample = min(wrong, key=lambda where: where[1])
     position = offset + int(sample)
+    value = block[channel, sample]
+    what = (
+        f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
+    )
     raise InputError(
-        f"{name} has a sample that is not a number (channel {channel + 1}, "
+        f"{name} has a sample {what} (channel {channel + 1}, "
         f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"
     )
 

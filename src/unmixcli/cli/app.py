@@ -82,7 +82,7 @@ def main() -> NoReturn:
 
 
 def _give_up_stdout() -> None:
-    """Keep Python from trying once more to print what cannot be printed."""
+    """Stop Python from printing the same output again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import stdout
+from .console import print_json, stdout
 
 if TYPE_CHECKING:
     from ..doctor import Diagnosis
@@ -25,7 +25,7 @@ def doctor(
 
     diagnosis = examine()
     if as_json:
-        print(diagnosis.model_dump_json(indent=2))
+        print_json(diagnosis)
     else:
         _show(diagnosis)
     if not diagnosis.healthy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import print_error, stdout
+from .console import print_error, print_json, stdout
 from .ui import Screen
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def evaluate(
     for name, reason in result.failed.items():
         print_error(f"{name} was skipped: {reason}")
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result)
     elif result.tracks:
         _show(result, screen)
     if plot is not None and result.tracks:

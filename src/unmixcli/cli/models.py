@@ -51,9 +51,26 @@ Names = Annotated[
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="GOAL",
+            help="Rank the models for what you want: karaoke, acapella, stems, six-stems, "
+            "drum-parts, lead-vocals or cleaning.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List all models: built in, from plugins and your own."""
     registry = Registry()
+    if goal is not None:
+        from ..separation.device import resolve_device
+        from .ranking import ranking
+
+        show(ranking(registry, goal, resolve_device("auto")), as_json)
+        return
     show(
         ListResult(
             models=[summarise(registry.store, known) for known in registry.models],
@@ -93,7 +110,7 @@ def fetch(
     if everything == bool(names):
         raise UsageError("name the models to fetch, or use --all")
     registry = Registry()
-    wanted = registry.models if everything else _resolve(registry, names or ())
+    wanted = _members(registry.models if everything else _resolve(registry, names or ()))
     jobs = [(known.card, weights) for known in wanted for weights in known.card.weights]
     with fetch_progress() as report:
         outcomes = registry.store.fetch(jobs, force=force, report=report)
@@ -113,7 +130,7 @@ def verify(names: Names = None, as_json: Json = False) -> None:
             status=check.status,
             reason=check.reason,
         )
-        for known in (_resolve(registry, names) if names else registry.models)
+        for known in _members(_resolve(registry, names) if names else registry.models)
         for check in registry.store.verify(known.card)
         # Without names, weights that were never fetched are not a fault.
         if names or check.status != "missing"
@@ -134,6 +151,12 @@ def remove(names: Names = None, as_json: Json = False) -> None:
     if not names:
         raise UsageError("name the models to remove")
     registry = Registry()
+    for known in _resolve(registry, names):
+        if known.parts:
+            raise ModelError(
+                f"{known.card.name} has no weights of its own; those of its members are removed "
+                f"by `unmix models remove {' '.join(part.card.name for part in known.parts)}`"
+            )
     removed = [
         RemovedModel(model=known.card.name, freed=registry.store.remove(known.card))
         for known in _resolve(registry, names)
@@ -195,6 +218,15 @@ def add(
 def _resolve(registry: Registry, names: Iterable[str]) -> list[KnownModel]:
     found = [registry.resolve(name) for name in names]
     return list({(known.card.plugin, known.card.name): known for known in found}.values())
+
+
+def _members(models: Iterable[KnownModel]) -> list[KnownModel]:
+    """Put the members of ensembles and chains in their place, each model once."""
+    found: dict[tuple[str, str], KnownModel] = {}
+    for known in models:
+        for part in _members(known.parts) or [known]:
+            found[part.card.plugin, part.card.name] = part
+    return list(found.values())
 
 
 def _fetched(outcome: Outcome) -> FetchedFile:

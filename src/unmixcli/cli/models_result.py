@@ -34,6 +34,8 @@ class ModelSummary(BaseModel):
     quality: dict[str, float]
     quality_on: str
     here: Here
+    members: list[str]
+    """The models that an ensemble or a chain consists of."""
 
 
 class ListResult(BaseModel):
@@ -137,6 +139,7 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         quality=card.quality,
         quality_on=card.quality_on,
         here=_here(known, files),
+        members=[part.card.name for part in known.parts],
     )
 
 
@@ -152,14 +155,14 @@ def describe(store: Store, known: KnownModel) -> InfoResult:
 
 def _files(store: Store, known: KnownModel) -> list[FileInfo]:
     found = []
-    for weights in known.card.weights:
-        place = store.place(known.card, weights)
+    for card, weights in known.card.holdings(known.card.targets):
+        place = store.place(card, weights)
         state = place.state()
         size = place.final.stat().st_size if state == "here" else weights.size
         found.append(
             FileInfo(
                 file=weights.file,
-                targets=weights.targets or known.card.targets,
+                targets=weights.targets or card.targets,
                 size=size or weights.about_size,
                 size_exact=size is not None,
                 digest=_digest(weights.sha256, weights.sha512, weights.sha256_prefix),
@@ -186,22 +189,27 @@ def _here(known: KnownModel, files: list[FileInfo]) -> Here:
         return "no"
     if any(file.state != "here" for file in files):
         return "part"
-    if all(weights.package_file for weights in known.card.weights):
+    weights = [weights for _, weights in known.card.holdings(known.card.targets)]
+    if all(file.package_file for file in weights):
         return "ships"
-    return "own" if all(weights.path for weights in known.card.weights) else "yes"
+    return "own" if all(file.path for file in weights) else "yes"
 
 
 def _options(known: KnownModel) -> list[OptionInfo]:
-    if known.options is None:
-        return []
-    # The JSON schema names types in words that users understand.
-    schema = known.options.model_json_schema()["properties"]
-    return [
-        OptionInfo(
-            name=name,
-            type=schema[name].get("type", ""),
-            default=field.get_default(call_default_factory=True),
-            help=field.description or "",
-        )
-        for name, field in known.options.model_fields.items()
-    ]
+    """List the options of a model and of its parts, each once."""
+    own: list[OptionInfo] = []
+    if known.options is not None:
+        # The JSON schema names types in words that users understand.
+        schema = known.options.model_json_schema()["properties"]
+        own = [
+            OptionInfo(
+                name=name,
+                type=schema[name].get("type", ""),
+                default=field.get_default(call_default_factory=True),
+                help=field.description or "",
+            )
+            for name, field in known.options.model_fields.items()
+        ]
+    for part in known.parts:
+        own += _options(part)
+    return list({option.name: option for option in reversed(own)}.values())[::-1]

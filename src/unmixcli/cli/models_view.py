@@ -25,7 +25,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
-from .console import line, stderr, stdout
+from ..words import plain
+from .console import print_json, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
@@ -42,7 +43,7 @@ PUBLISHED = "published medians on the MUSDB18 test set"
 def show(result: BaseModel, as_json: bool) -> None:
     """Print a result on stdout."""
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result)
         return
     content = render(result)
     if isinstance(content, str):  # a path: never wrap, colour or interpret it
@@ -58,7 +59,7 @@ def show(result: BaseModel, as_json: bool) -> None:
 
 def notice(text: str) -> None:
     """Print a notice on stderr: neither an error nor a result."""
-    stderr().print(Text(line(text), style="yellow"), soft_wrap=True)
+    stderr().print(Text(plain(text), style="yellow"), soft_wrap=True)
 
 
 @singledispatch
@@ -85,7 +86,11 @@ def _(result: ListResult) -> RenderableType:
             model.plugin,
         )
     notes = [Text(f"* {m.name}: {m.quality_on}") for m in result.models if m.quality_on]
-    notes += [Text(m.restriction, style="yellow") for m in result.models if m.restriction]
+    notes += [
+        Text(m.restriction, style="yellow")
+        for m in result.models
+        if m.restriction and not m.members
+    ]
     return Group(table, *notes)
 
 
@@ -121,6 +126,7 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
     return [
         ("model", f"{model.plugin}:{model.name}"),
         ("what", model.title),
+        ("made of", ", ".join(model.members)),
         ("targets", ", ".join(model.targets)),
         (
             "audio",
@@ -132,7 +138,14 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("trained on", model.provenance),
         ("quality", f"SDR in dB: {quality} ({model.quality_on or PUBLISHED})" if quality else ""),
         ("size", _size(model.size, model.size_exact) if model.files else ""),
-        ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items())),
+        (
+            "parameters",
+            ", ".join(
+                f"{key} {value}"
+                for key, value in model.parameters.items()
+                if not isinstance(value, (dict, list))
+            ),
+        ),
         ("from", Text(_source(model))),
         ("folder", Text(str(model.files[0].path.parent)) if model.files else ""),
     ]
@@ -216,7 +229,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
     console = stderr()
     tasks: dict[tuple[str, str], TaskID] = {}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -226,7 +239,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
 
         def report(event: FetchEvent) -> None:
             if event.note:
-                console.print(Text(line(event.note), style="yellow"), soft_wrap=True)
+                console.print(Text(plain(event.note), style="yellow"), soft_wrap=True)
                 return
             key = (event.model, event.file)
             if key not in tasks:

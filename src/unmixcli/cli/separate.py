@@ -43,6 +43,8 @@ def separate(
         ),
     ],
     model: Annotated[str | None, option("model", "--model", "-m", panel=WHAT)] = None,
+    goal: Annotated[str | None, option("goal", "--for", panel=WHAT, metavar="GOAL")] = None,
+    effort: Annotated[str | None, option("effort", "--effort", panel=WHAT)] = None,
     targets: Annotated[
         list[str] | None, option("targets", "--targets", "-t", panel=WHAT, metavar="NAME,...")
     ] = None,
@@ -79,6 +81,9 @@ def separate(
     page: Annotated[bool | None, option("page", "--page/--no-page", panel=OUT)] = None,
     skip_existing: Annotated[
         bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
+    ] = None,
+    compare_content: Annotated[
+        bool | None, option("compare_content", "--compare-content/--no-compare-content", panel=OUT)
     ] = None,
     format: Annotated[str | None, option("format", "--format", "-f", panel=FORM)] = None,
     bit_depth: Annotated[
@@ -125,7 +130,7 @@ def separate(
     interrupted = False
     results = sys.stdout
     try:
-        # What a plugin prints is no result of ours.
+        # Output of a plugin is not a result of ours.
         with screen.session(), redirect_stdout(sys.stderr):
             for outcome in _run(inputs, config, screen):
                 summary.add(outcome)
@@ -149,6 +154,8 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
     from .models_view import fetch_progress
 
     def loaded(separator: Separator) -> None:
+        if separator.order.note:
+            screen.note(separator.order.note)
         screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
 
     batch = Batch(
@@ -182,7 +189,8 @@ def record(outcome: Outcome) -> dict[str, object]:
         return about | {"status": "failed", "error": str(result)}
     stems = {name: str(path) for name, path in result.stems.items()}
     if isinstance(result, Skipped):
-        return about | {"status": "skipped", "stems": stems}
+        page = {} if result.page is None else {"page": str(result.page)}
+        return about | {"status": "skipped", "stems": stems} | page
     return about | {
         "status": "separated",
         "model": result.model,

@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnmixError
-from ..words import clock, display
-from .console import line, print_error, stderr
+from ..words import clock, display, plain
+from .console import print_error, stderr
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
@@ -49,7 +49,7 @@ class Screen:
         self.console = stderr()
         self._live = self.console.is_terminal and not quiet
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[stage]:<10}"),
@@ -96,7 +96,7 @@ class Screen:
                 told = now
                 self.note(f"{name}: {stage}, {100 * fraction:.0f} %, {speed}")
 
-        # Only now: while the model is fetched, the screen belongs to those bars.
+        # Start only now: while weights are downloaded, their bars use the screen.
         self._progress.start()
         try:
             yield update
@@ -107,17 +107,17 @@ class Screen:
     def note(self, text: str) -> None:
         """Print a note."""
         if not self.quiet:
-            self.console.print(Text(line(text)), soft_wrap=True)
+            self.console.print(Text(plain(text)), soft_wrap=True)
 
     def detail(self, text: str) -> None:
         """Print a detail, if the user asked for details."""
         if self.verbose:
-            self.console.print(Text(line(text), style="dim"), soft_wrap=True)
+            self.console.print(Text(plain(text), style="dim"), soft_wrap=True)
 
     def warning(self, text: str) -> None:
         """Print a warning; the work goes on."""
         if not self.quiet:
-            self.console.print(Text.assemble(("warning: ", "yellow"), line(text)), soft_wrap=True)
+            self.console.print(Text.assemble(("warning: ", "yellow"), plain(text)), soft_wrap=True)
 
     def failure(self, text: str) -> None:
         """Print why one input failed."""

@@ -1,4 +1,4 @@
-"""Small text files of unknown origin: read with a limit, never from a pipe or a device."""
+"""Read small untrusted text files: with a size limit, never from a pipe or a device."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 64 * 2**20
-"""Bytes; the record of a library of a hundred thousand stems has fewer."""
+"""Size limit in bytes; the record of a hundred thousand stems is smaller."""
 
 
 class DocumentError(ValueError):
-    """A file that cannot be read as what it should be; the message says why."""
+    """A file is not of the expected kind; the message says why."""
 
 
 def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
@@ -23,11 +23,11 @@ def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
     Raises
     ------
     OSError
-        If it cannot be opened.
+        If the file cannot be opened.
     DocumentError
-        If it is not a regular file, or larger than the limit.
+        If it is not a regular file, or is larger than the limit.
     """
-    # Without waiting: opening a pipe that nobody writes to would never return.
+    # Do not wait: opening a pipe without a writer would never return.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(handle, "rb") as file:
         facts = os.fstat(handle)

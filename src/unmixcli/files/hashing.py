@@ -19,10 +19,12 @@ def sha256_of(path: Path) -> str:
         If the file cannot be read.
     """
     facts = path.stat()
-    return _digest(str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    # The time of the last change of the inode is the one that no program can set back.
+    times = (facts.st_mtime_ns, facts.st_ctime_ns)
+    return _digest(str(path.absolute()), facts.st_ino, facts.st_size, times)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: str, inode: int, size: int, modified: int) -> str:
+def _digest(path: str, inode: int, size: int, times: tuple[int, int]) -> str:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return hashlib.file_digest(file, "sha256").hexdigest()

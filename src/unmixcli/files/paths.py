@@ -39,18 +39,27 @@ def expand(path: str | Path) -> Path:
 
 
 def exists(path: Path) -> bool:
-    """Tell whether there is such a file, also for names that no file can have."""
+    """Return whether the path exists; False for invalid file names."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is such a folder, also for names that no folder can have."""
+    """Return whether the path is a folder; False for invalid file names."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def real(path: Path) -> Path:
-    """Follow links as far as possible; a loop of links ends where it began."""
+    """Resolve links as far as possible; a loop of links stays as it is."""
     return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share, or None if there is no such file."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def offline() -> bool:

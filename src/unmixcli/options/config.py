@@ -27,6 +27,11 @@ from .template import check_template
 AUTO = "auto"
 """The default model; see `unmixcli.models.default`."""
 
+GoalName = Literal[
+    "karaoke", "acapella", "stems", "six-stems", "drum-parts", "lead-vocals", "cleaning"
+]
+"""What a model can be chosen for; see `unmixcli.models.goals`."""
+
 SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
 """Options of some models that have their own flags."""
 
@@ -47,9 +52,19 @@ CHANGES_SOUND = frozenset(
 )
 CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
 CHANGES_NOTHING = frozenset(
-    ("device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite", "skip_existing")
+    (
+        "device",
+        "temp_dir",
+        "offline",
+        "outdir",
+        "filename",
+        "page",
+        "overwrite",
+        "skip_existing",
+        "compare_content",
+    )
 )
-CHANGES_MODEL = frozenset(("model", "options", *SHORTHANDS))
+CHANGES_MODEL = frozenset(("model", "goal", "effort", "options", *SHORTHANDS))
 """These choose the model and its options; the record holds the resulting values."""
 
 
@@ -131,6 +146,16 @@ class SeparationConfig(BaseModel):
         "umxhq, or the built-in umx-synth if umxhq is not on this machine and cannot be "
         "downloaded.",
     )
+    goal: Annotated[GoalName, BeforeValidator(_lower)] | None = Field(
+        default=None,
+        description="Choose the model by what you want: karaoke, acapella, stems, six-stems, "
+        "drum-parts, lead-vocals or cleaning; `unmix models list --for NAME` ranks them.",
+    )
+    effort: Annotated[Literal["fast", "normal", "best"], BeforeValidator(_lower)] = Field(
+        default="normal",
+        description="How long --for may take: fast, normal (about as long as the track, or "
+        "twice) or best.",
+    )
     targets: Annotated[tuple[str, ...], BeforeValidator(_split_names)] = Field(
         default=(),
         description="Targets to estimate, comma-separated or repeated: vocals,drums. "
@@ -183,8 +208,8 @@ class SeparationConfig(BaseModel):
     ] = Field(
         default="auto",
         description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
-        "processors and graphics cards that have it, and differs inaudibly; auto is float32 "
-        "on processors.",
+        "processors and graphics cards that support it, with no audible difference; auto is "
+        "float32 on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,
@@ -267,11 +292,18 @@ class SeparationConfig(BaseModel):
         description="Skip recordings whose stems are complete and were made from the same input "
         "with the same model and options.",
     )
+    compare_content: bool = Field(
+        default=False,
+        description="With --skip-existing, compare recordings by their bytes even if size and "
+        "time are the same; slower.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.duration == 0:
             raise ValueError("duration is 0 seconds, which leaves nothing to separate")
+        if self.goal and self.model != AUTO:
+            raise ValueError("give either a model or what to choose one for (--for), not both")
         if len(set(self.targets)) != len(self.targets):
             raise ValueError(f"a target is named twice: {', '.join(self.targets)}")
         return self
@@ -303,7 +335,7 @@ def _sentence(detail: Any) -> str:
         return str(message)
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        return f"there is no option {name!r}"
+        return f"unknown option {name!r}"
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"

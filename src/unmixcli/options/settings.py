@@ -174,6 +174,8 @@ def _without_conflicts(settings: dict[str, Setting]) -> dict[str, Setting]:
     ``--format mp3``.
     """
     kept = dict(settings)
+    if "model" in kept and "goal" in kept and kept["model"].rank != kept["goal"].rank:
+        del kept[min(("model", "goal"), key=lambda name: kept[name].rank)]
     highest = max((kept[name].rank for name in _CHOICE if name in kept), default=0)
     for name in _CHOICE:
         if name in kept and kept[name].rank < highest:

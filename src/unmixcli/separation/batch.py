@@ -19,6 +19,7 @@ from ..stems.destination import Destination
 from ..stems.names import Claims
 from ..words import display, sentence_of
 from .inputs import Found, find_recordings, spool
+from .listening import missing_page
 from .order import Order
 from .results import Outcome, Skipped
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("unmixcli")
 
 POLL_SECONDS = 1.0
-"""Between two looks at a recording that another process is separating."""
+"""Seconds between two checks on a recording that another process is separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 Fetching = Callable[[], "AbstractContextManager[Report]"]
@@ -102,6 +103,9 @@ class Batch:
             If the model cannot be loaded.
         """
         everything = find_recordings(inputs)
+        self._claims = Claims(
+            found.path for found in everything if isinstance(found, Found) and not found.is_stdin
+        )
         busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
             self._show_place(number, len(everything))
@@ -110,7 +114,7 @@ class Batch:
                 continue
             outcome = self._outcome(found)
             if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
-                busy.append((number, found))  # another run has it: ours goes on with the rest
+                busy.append((number, found))  # another run is working on it: continue with the rest
                 continue
             yield outcome
         for number, found in busy:
@@ -123,24 +127,27 @@ class Batch:
         self.place = f"{number}/{count}" if count > 1 else ""
 
     def _outcome(self, found: Found) -> Outcome:
-        """Separate one recording; whatever goes wrong with it is its outcome."""
+        """Separate one recording; return any failure as its outcome."""
         source = str(found.path)
         try:
-            opened = self._open(found)
+            destination, recording = self._open(found)
+            if recording is None:
+                return Outcome(source, self._skipped(destination))
         except Exception as error:
             return Outcome(source, _failure(found, error))
-        if isinstance(opened, Skipped):
-            return Outcome(source, opened)
-        recording, destination = opened
         separator = self._load()  # without a model there is no going on
         try:
-            with self._watch(recording) as progress:
-                track = separator.separate_file(recording, progress, destination=destination)
-        except DoneError:
-            return Outcome(source, Skipped(destination.stems))
+            try:
+                with self._watch(recording) as progress:
+                    track = separator.separate_file(recording, progress, destination=destination)
+            except DoneError:
+                return Outcome(source, self._skipped(destination))
         except Exception as error:
             return Outcome(source, _failure(found, error))
         return Outcome(source, track)
+
+    def _skipped(self, destination: Destination) -> Skipped:
+        return Skipped(destination.stems, missing_page(self._order, destination))
 
     def _load(self) -> Separator:
         """Load the model before the first separation; it may have to be downloaded."""
@@ -153,7 +160,8 @@ class Batch:
             self._loaded(self._separator)
         return self._separator
 
-    def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
+    def _open(self, found: Found) -> tuple[Destination, Excerpt | None]:
+        """Work out where the stems go; open the recording unless they are there."""
         path = found.path
         if self._order.open and (found.is_stdin or exists(path)):
             with self._fetching() as report:
@@ -169,16 +177,17 @@ class Batch:
             content,
             found.subfolder,
             with_tags=config.tags,
+            by_content=config.compare_content,
         )
         self._claims.claim(path, destination.stems.values())
         if config.skip_existing and not destination.missing(order.recipe):
-            return Skipped(destination.stems)
+            return destination, None
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
-        return recording, destination
+        return destination, recording
 
 
 def _failure(found: Found, error: Exception) -> UnmixError:
-    """Put an error into words: one strange file is no reason to give up the others."""
+    """Put an error into words: a bug or a strange file must not stop the batch."""
     if isinstance(error, UnmixError):
         return error
     log.debug("separating failed", exc_info=error)

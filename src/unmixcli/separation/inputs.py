@@ -76,7 +76,7 @@ def find_recordings(arguments: Iterable[str | Path]) -> list[Found | UnmixError]
         elif argument == STDIN:
             words.append(Found(Path(STDIN), is_stdin=True))
         elif argument == "":
-            words.append(InputError('"" is not the name of a recording; "." is this folder'))
+            words.append(InputError('"" is not the name of a recording; write "." for this folder'))
         else:
             words.append(Path(argument))
     folders = [word for word in words if isinstance(word, Path) and is_folder(word)]

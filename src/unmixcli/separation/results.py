@@ -36,6 +36,8 @@ class Skipped:
     """A recording whose stems already existed."""
 
     stems: dict[str, Path]
+    page: Path | None = None
+    """The page, if it was missing and has been written."""
 
 
 @dataclass(frozen=True)

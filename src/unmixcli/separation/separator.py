@@ -25,10 +25,11 @@ from ..models.contract import Contract
 from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
-from ..page import About, page_path, write_page
+from ..page import page_path
 from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
+from .listening import make_page
 from .order import Order
 from .precision import resolve_precision
 from .results import SeparatedTrack
@@ -92,7 +93,7 @@ class Separator:
         config = order.config
         self.order = order
         device = resolve_device(config.device)
-        known = registry.resolve(config.model)
+        known = order.known(registry)
         self.precision = resolve_precision(
             config.precision, device, known.precisions, known.card.name
         )
@@ -211,6 +212,7 @@ class Separator:
             recording.path,
             recording.content,
             with_tags=config.tags,
+            by_content=config.compare_content,
         )
         page = page_path(destination.stems) if config.page else None
         if page and not config.overwrite:
@@ -225,8 +227,7 @@ class Separator:
             levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
         if page:
             report("drawing", 1.0)
-            about = About(recording.path, destination.tags, self.card, order.settings)
-            write_page(page, destination.stems, about)
+            make_page(order, destination)
         return SeparatedTrack(
             recording.path,
             destination.stems,

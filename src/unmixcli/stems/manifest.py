@@ -40,9 +40,11 @@ class Source:
     """Nanoseconds; 0 if unknown."""
     path: Path | None = None
     digest: str = ""
+    by_content: bool = False
+    """Whether only the bytes tell, even if size and time are the same."""
 
     @classmethod
-    def of(cls, path: Path) -> Source:
+    def of(cls, path: Path, by_content: bool = False) -> Source:
         """Describe a file; it is hashed only when needed.
 
         Raises
@@ -51,7 +53,7 @@ class Source:
             If the file cannot be examined.
         """
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path, by_content=by_content)
 
     def sha256(self) -> str:
         """Return the digest of the recording's bytes."""
@@ -61,7 +63,7 @@ class Source:
         """Return whether an entry was made from this recording."""
         if not isinstance(made, dict) or made.get("size") != self.size:
             return False
-        if self.modified and made.get("modified") == self.modified:
+        if not self.by_content and self.modified and made.get("modified") == self.modified:
             return True
         return made.get("sha256") == self.sha256()
 
@@ -123,7 +125,7 @@ class Manifest:
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether every file of an open entry has its name: only closing it was missed."""
+        """Return whether all files of an open entry are in place: only closing it was missed."""
         folder = self.path.parent
         try:
             return all(
@@ -158,7 +160,7 @@ class Manifest:
         recipe : Recipe
         source : Source
         parts : mapping of Path to Path
-            Where each stem goes, and where it is until then.
+            The final path of each stem, and its temporary path.
 
         Raises
         ------

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
+from ..files.paths import identity
+from ..files.portable import portable
 from ..words import display
 from .manifest import MANIFEST
 
@@ -92,7 +94,7 @@ class Namer:
         UsageError
             If two stems would have the same name.
         """
-        root = self.outdir / subfolder
+        root = self._below(subfolder)
         paths = {
             stem: root / self._render(self.template, recording, stem, tags or {}) for stem in stems
         }
@@ -121,7 +123,10 @@ class Namer:
         # If each target has a folder for all recordings, use the folder of the first target.
         folder = folder.replace("{target}", "").replace("//", "/").strip("/")
         parts = f"{folder}/{own}" if folder else own
-        return self.outdir / subfolder / self._render(parts, recording, "", tags or {})
+        return self._below(subfolder) / self._render(parts, recording, "", tags or {})
+
+    def _below(self, subfolder: Path) -> Path:
+        return self.outdir.joinpath(*map(portable, subfolder.parts))
 
     def _render(self, template: str, recording: Path, stem: str, tags: Mapping[str, str]) -> Path:
         track = _clean(recording.stem, "track")
@@ -135,14 +140,21 @@ class Namer:
             "folder": _clean(recording.absolute().parent.name, "folder"),
         }
         name = re.sub(r"\{(\w+)\}", lambda field: values[field[1]], template)
-        return Path(*map(_fit, re.split(r"[/\\]", name)))
+        return Path(*(portable(_fit(part)) for part in re.split(r"[/\\]", name)))
 
 
 class Claims:
-    """The files that the recordings of one run will write."""
+    """The files that the recordings of one run will write.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    inputs : iterable of Path
+        The recordings of the run, none of which may be replaced.
+    """
+
+    def __init__(self, inputs: Iterable[Path] = ()) -> None:
         self._owners: dict[str, Path] = {}
+        self._inputs = {key for path in inputs if (key := identity(path))}
 
     def claim(self, recording: Path, paths: Iterable[Path]) -> None:
         """Reserve these files for a recording.
@@ -150,12 +162,20 @@ class Claims:
         Raises
         ------
         OutputError
-            If another recording of the run has reserved one of them.
+            If another recording of the run has reserved one of them, or one
+            of them is a recording of the run itself.
         """
+        paths = list(paths)
+        for path in paths:
+            if identity(path) in self._inputs:
+                raise OutputError(
+                    f"{display(recording)} was skipped: its stem would replace {display(path)}, "
+                    "which is an input of this run; choose another --outdir or --filename"
+                )
         keys = [str(path.absolute()).casefold() for path in paths]
         for key in keys:
             other = self._owners.get(key)
-            if other not in (None, recording):  # it may be tried twice
+            if other not in (None, recording):  # the same recording may be tried twice
                 raise OutputError(
                     f"{display(recording)} was skipped: its stems would have the same names as "
                     f"those of {display(other)}; separate it by itself with another --outdir, "
@@ -170,6 +190,7 @@ def _fit(part: str) -> str:
     if not dot or len(extension) > 16:
         stem, dot, extension = part, "", ""
     room = _LONGEST_PART - len(dot + extension)
+    stem = stem[:room]  # no character has less than a byte
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return f"{stem}{dot}{extension}"
@@ -177,7 +198,8 @@ def _fit(part: str) -> str:
 
 def _clean(value: str, instead: str) -> str:
     """Turn any text into part of a file name."""
-    # Keep control characters out of file names.
+    # Keep control characters out of file names. A title may have a million characters.
+    value = value[: 2 * _LONGEST]
     text = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in value).strip()
     if text.strip(".") == "":
         text = ""

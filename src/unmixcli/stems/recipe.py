@@ -65,12 +65,21 @@ class Recipe:
 def identify(card: ModelCard, targets: tuple[str, ...]) -> str:
     """Return a digest of a model's card and of the weights that the targets need.
 
-    Empty if a file is missing and its digest is unknown.
+    The weights of an ensemble or a chain are those of its members. Empty if a file
+    is missing and its digest is unknown.
     """
     store = Store()
     facts = card.model_dump(mode="json", include={"plugin", "sample_rate", "channels"})
     facts["parameters"] = json.loads(json.dumps(card.parameters, default=str))
     facts["weights"] = {}
+    if card.members:
+        facts["members"] = [
+            [list(theirs), identify(member.card, member.card.needed(theirs))]
+            for member in card.members
+            if (theirs := member.targets_for(targets))
+        ]
+        if not all(digest for _, digest in facts["members"]):
+            return ""
     for weights in card.files_for(targets):
         place = store.place(card, weights)
         expected = place.expected()

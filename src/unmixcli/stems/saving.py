@@ -11,6 +11,7 @@ from pathlib import Path
 from ..audio.formats import Encoding
 from ..audio.rescaling import rescaled
 from ..audio.writing import Level, Shape, StemWriter
+from ..files.signals import unbroken
 from ..models.interface import Block
 from ..words import display
 from .destination import Destination
@@ -75,7 +76,7 @@ class Saver:
         destination, shape = self._destination, self.shape
         if destination.tags.problem:
             name = display(destination.recording)
-            log.warning("%s: its tags cannot be read: %s", name, destination.tags.problem)
+            log.warning("%s: %s", name, destination.tags.problem)
         stems = destination.stems
         together = (
             rescaled(blocks, len(stems), shape, self._temp_dir)
@@ -90,7 +91,11 @@ class Saver:
             for block in ready:
                 writer.write(block)
             writer.finish()
-            with destination.manifest.entry(self._recipe, destination.source, writer.parts):
+            # Stems without their record would look like made by hand.
+            with (
+                unbroken(),
+                destination.manifest.entry(self._recipe, destination.source, writer.parts),
+            ):
                 writer.place()
         levels = {
             name: Level(level.peak / gain, level.limited)

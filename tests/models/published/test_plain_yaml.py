@@ -1,4 +1,4 @@
-"""YAML that is data, and YAML that would like to be more."""
+"""Read YAML that is only data, and refuse YAML that asks for more."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_no_yaml(tmp_path: Path) -> None:
     assert "cannot be read as YAML" in refusal(write(tmp_path, "a: [1, 2"))
     assert "cannot be read as YAML" in refusal(write(tmp_path, "a: 1\n--- \nb: 2\n"))
     assert "cannot be read as YAML" in refusal(write(tmp_path, f"a: {'9' * 5000}\n"))
-    assert "is no table of sections" in refusal(write(tmp_path, "- 1\n- 2\n"))
-    assert "is no table of sections" in refusal(write(tmp_path, ""))
+    assert "is not a table of sections" in refusal(write(tmp_path, "- 1\n- 2\n"))
+    assert "is not a table of sections" in refusal(write(tmp_path, ""))
     path = tmp_path / "bytes.yaml"
     path.write_bytes(b"a: \xff\xfe")
     assert "cannot be read as YAML" in refusal(path)
@@ -78,7 +78,7 @@ def test_bounds(tmp_path: Path) -> None:
     assert read_yaml(write(tmp_path, f"a: {'[' * deep}{']' * deep}"))
     deep = 3000
     assert "nested too deeply" in refusal(write(tmp_path, f"a: {'[' * deep}{']' * deep}"))
-    assert "over a megabyte" in refusal(write(tmp_path, "a: 1 #" + "x" * MAX_BYTES))
+    assert "larger than a megabyte" in refusal(write(tmp_path, "a: 1 #" + "x" * MAX_BYTES))
     assert "too many values" in refusal(write(tmp_path, "a: [" + "1," * 60_000 + "1]"))
     aliases = ", ".join(["*x"] * (MAX_ALIASES + 1))
     assert "too many values" in refusal(write(tmp_path, f"x: &x [1]\ny: [{aliases}]"))

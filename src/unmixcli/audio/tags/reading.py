@@ -14,7 +14,11 @@ from mutagen import id3
 from mutagen.flac import Picture
 
 from ...files.readers import FileView
+from ...words import plain
 
+LARGEST_COVER = 5_000_000
+"""Bytes of a picture that is copied: every stem gets it, and in Ogg the time is its square."""
+_LONGEST_TEXT = 10_000
 FRONT = 3
 """The picture type of a front cover, in ID3 and in FLAC."""
 
@@ -64,7 +68,7 @@ class Tags:
         albumartist, tracknumber, discnumber, date, genre, composer.
     cover : Cover or None
     problem : str
-        Why the tags could not be read, if that failed.
+        What could not be read, if that failed: "its tags cannot be read: …".
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -102,11 +106,14 @@ def read_tags(source: Path | BinaryIO) -> Tags:
         file = _open(source)
         tags = _read(file) if file is not None else Tags()
     except Exception as error:  # a parser may raise anything on damaged tags
-        tags = Tags(problem=str(error) or type(error).__name__)
+        tags = Tags(problem=f"its tags cannot be read: {plain(error, 200) or type(error).__name__}")
     return tags if tags.texts else replace(tags, texts=_read_with_ffmpeg(source))
 
 
 def _open(source: Path | BinaryIO) -> Any:
+    with source.open("rb") if isinstance(source, Path) else FileView(source) as file:
+        if file.read(4) in (b"RF64", b"BW64"):  # long WAV, which mutagen refuses
+            return None
     return mutagen.File(source if isinstance(source, Path) else FileView(source))
 
 
@@ -118,7 +125,14 @@ def _read(file: Any) -> Tags:
     pictures = [Cover(p.mime, p.data, p.type) for p in getattr(file, "pictures", [])]
     with contextlib.suppress(Exception):  # keep the text even if a picture is damaged
         pictures += covers(tags)
-    return Tags({name: text for name, text in texts.items() if text}, _best(pictures))
+    cover = _best(pictures)
+    problem = ""
+    if cover and len(cover.data) > LARGEST_COVER:
+        size = len(cover.data) / 1e6
+        problem = f"its cover is not copied: {size:.0f} MB, where {LARGEST_COVER / 1e6:.0f} is most"
+        cover = None
+    shown = {name: text[:_LONGEST_TEXT] for name, text in texts.items() if text}
+    return Tags(shown, cover, problem)
 
 
 def _kind(tags: Any) -> str:
@@ -196,15 +210,16 @@ def _read_with_ffmpeg(source: Path | BinaryIO) -> dict[str, str]:
     import av
 
     try:
-        file = str(source) if isinstance(source, Path) else FileView(source)
-        with av.open(file, metadata_errors="ignore") as container:
+        # Opened here: PyAV cannot encode a name that is not UTF-8.
+        opened = source.open("rb") if isinstance(source, Path) else FileView(source)
+        with opened, av.open(opened, metadata_errors="ignore") as container:
             found = dict(container.metadata)
             for stream in container.streams.audio[:1]:
                 found = {**stream.metadata, **found}
     except (av.FFmpegError, OSError, ValueError):
         return {}
     lower = {key.lower(): value.strip() for key, value in found.items()}
-    texts = {name: lower.get(names.ffmpeg, "") for name, names in TEXTS.items()}
+    texts = {name: lower.get(names.ffmpeg, "")[:_LONGEST_TEXT] for name, names in TEXTS.items()}
     return {name: value for name, value in texts.items() if value}
 
 

@@ -73,6 +73,9 @@ def _write_mp3(path: Path, wanted: Tags) -> None:
 
 
 def _write_wav(path: Path, wanted: Tags) -> None:
+    with path.open("rb") as opened:
+        if opened.read(4) == b"RF64":  # long WAV: libsndfile has written what it can hold
+            return
     file = WAVE(path)
     file.add_tags()
     _write_id3(file.tags, wanted)

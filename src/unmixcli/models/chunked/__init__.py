@@ -1,7 +1,8 @@
-"""What the families share that read a track in chunks and publish one checkpoint each.
+"""Shared code of the families that read a track in chunks from one checkpoint.
 
-`parameters` is light: the options, and what a card says of chunks. `sizing`
-reads the sizes of a network off its tensors, and `loading` makes a model of it.
+`parameters` has the options and a card's parameters, and does not need torch.
+`sizing` reads the sizes of a network from its tensors, and `loading` turns it
+into a model.
 """
 
 from .parameters import ChunkParameters, Options

@@ -1,4 +1,4 @@
-"""A user's own checkpoint: a file and the YAML file that its author published."""
+"""A user's own checkpoint: a file, and its author's YAML file."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def own_card(
     Parameters
     ----------
     plugin : str
-        Which is also the name of its architecture.
+        The plugin's name, which is also that of its architecture.
     place : Path
     describe : callable
-        Returns the card's parameters that only this family has.
+        Returns the card's parameters for this family.
 
     Returns
     -------
     ModelCard or None
-        None if there is no model, or another family's.
+        None if there is no model, or one of another family.
 
     Raises
     ------
     ModelError
-        If there is one that is described wrongly.
+        If its description is wrong.
     """
     found = find_in_folder(place) if place.is_dir() else find_beside(place)
     if found is None or found[1].architecture != plugin:

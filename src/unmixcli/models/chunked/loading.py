@@ -1,4 +1,4 @@
-"""From a card and its one file to a model."""
+"""Build a model from a card and its file."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Network(Protocol):
 
     @property
     def stems(self) -> int:
-        """How many targets it estimates."""
+        """Number of targets that it estimates."""
         ...
 
     @property
     def audio_channels(self) -> int:
-        """Channels that it reads."""
+        """Number of channels that it reads."""
         ...
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Estimate these targets only, in this order, from now on."""
+        """From now on, estimate only these targets, in this order."""
         ...
 
     def to(self, device: torch.device) -> object:
@@ -48,7 +48,7 @@ def open_weights(card: ModelCard, weights: Mapping[str, Path], what: str) -> Ten
     Raises
     ------
     ModelError
-        If the card names several, or it cannot be read.
+        If the card names several files, or the file cannot be read.
     """
     if len(card.weights) != 1:
         raise ModelError(f"{card.name} names {len(card.weights)} weights files; {what} is one file")
@@ -63,24 +63,24 @@ def make_model(
     targets: Sequence[str],
     device: str,
 ) -> Model:
-    """Make a model of a network: of the targets wanted, and of no more.
+    """Turn a network into a model that estimates only the wanted targets.
 
     Parameters
     ----------
     network : Network
     file : TensorFile
-        Where it is from, for messages.
+        The network's file, for messages.
     card : ModelCard
-        Its targets, without the rest, name what the network estimates, in order.
+        Its targets, without the rest, name the network's stems, in order.
     parameters : ChunkParameters
     targets : sequence of str
-        Those wanted, in the order wanted.
+        The wanted targets, in order.
     device : str
 
     Raises
     ------
     ModelError
-        If the network does not estimate what the card says.
+        If the network does not match the card.
     """
     estimated = card.estimated
     if network.stems != len(estimated):

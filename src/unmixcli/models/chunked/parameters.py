@@ -1,4 +1,4 @@
-"""The options of a network that reads chunks, and what a card says of it."""
+"""The options of a network that reads chunks, and the parameters of its card."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Options(BaseModel):
 
     overlap: Overlap | None = Field(
         default=None,
-        description="How many chunks estimate each moment; by default what the author of the "
-        "weights advises. More is slower and hides the joins better; 1 leaves gaps at them.",
+        description="Number of chunks that estimate each moment; by default as the author of the "
+        "weights advises. More is slower and hides the joins better; 1 leaves gaps there.",
     )
 
 
@@ -43,7 +43,7 @@ class ChunkParameters(BaseModel):
         Raises
         ------
         ModelError
-            If one is missing, unknown or wrong, naming it.
+            If one is missing, unknown or wrong; the message names it.
         """
         try:
             return cls.model_validate(card.parameters)

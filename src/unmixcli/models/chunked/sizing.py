@@ -1,4 +1,4 @@
-"""Reading the sizes of a network off the shapes of its tensors."""
+"""Read the sizes of a network from the shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Sizing:
     ----------
     file : TensorFile
     what : str
-        What the network is, for messages: "an SCNet network".
+        The kind of network, for messages: "an SCNet network".
     """
 
     def __init__(self, file: TensorFile, what: str) -> None:
@@ -27,7 +27,7 @@ class Sizing:
         return not_a_network(self._file, self._what, reason)
 
     def count(self, pattern: str) -> int:
-        """Return how many different numbers a pattern's group finds at the starts of names."""
+        """Return how many different values a pattern's group matches at the starts of names."""
         starts = map(re.compile(pattern).match, self._file.shapes)
         return len({start[1] for start in starts if start})
 

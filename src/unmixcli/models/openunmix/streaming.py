@@ -1,10 +1,11 @@
-"""An Open-Unmix model as a stream: the whole-track result in bounded memory.
+"""Run an Open-Unmix model as a stream: the result of the whole track in bounded memory.
 
-The mixture is read twice. The first reading (`_analyse`) leaves a few hundred
-numbers a frame for every network; the LSTM layers (`recurrence`) run over
-those, each direction from its own end; the second reading (`_synthesise`)
-turns them into gains, filters the mixture and transforms back. Frames,
-windows of the EM and overlaps carry across blocks, so no block shows.
+The mixture is read twice. The first reading (`_analyse`) reduces it to a few
+hundred numbers per frame for every network. The LSTM layers (`recurrence`) run
+over these numbers, each direction from its own end. The second reading
+(`_synthesise`) turns them into gains, filters the mixture and transforms back.
+Frames, EM windows and overlaps continue across blocks, so the result does not
+depend on the blocks.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ from .recurrence import Recurrence
 from .rows import Sequence, SequenceStore
 
 ANALYSIS_FRAMES = 300
-"""Frames of a block of the first reading."""
+"""Frames per block of the first reading."""
 SYNTHESIS_FRAMES = 256
-"""Frames of a block of the second reading, unless a window of the EM decides."""
+"""Frames per block of the second reading, unless EM windows determine the blocks."""
 
 QUIETEST, LOUDEST = 2.0**-9, 64.0
-"""Peaks outside of these are brought to a usual level for the networks."""
+"""Mixtures with a peak outside this range are scaled to a usual level for the networks."""
 
 Fraction = Callable[[float], None]
 
 _STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
-"""Stages and their shares of the work."""
+"""Stages, and the share of the work that each takes."""
 
 
 class OpenUnmix:
-    """Networks that together separate a mixture; see `unmixcli.models.interface.Model`.
+    """One or several networks that separate a mixture; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ class OpenUnmix:
             peak = self._analyse(mixture, sequences, _stage(progress, "analysing"))
             gain = _gain_for(peak)
             if gain != 1:
-                # The networks and the EM's regularisation expect music at its usual level.
+                # The networks and the EM's regularisation expect music at a usual level.
                 mixture = ScaledMixture(mixture, gain)
                 self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
@@ -135,7 +136,7 @@ class OpenUnmix:
     def _synthesise(
         self, mixture: Mixture, filtering: Filter, progress: Fraction
     ) -> Iterator[Block]:
-        """Filter the mixture with what the networks say, and transform back."""
+        """Filter the mixture with the networks' gains, and transform back."""
         frames = self._framing.frames(mixture.length)
         readings = filtering.readings + 1
 
@@ -179,14 +180,14 @@ class ScaledMixture:
 
 
 def _gain_for(peak: float) -> float:
-    """Return a power of two, which costs no precision, that brings odd levels to usual ones."""
+    """Return the gain for a usual level: a power of two, which loses no precision."""
     if peak == 0 or QUIETEST <= peak <= LOUDEST:
         return 1.0
     return float(2.0 ** (-round(math.log2(peak)) - 2))
 
 
 def _stage(report: Progress, stage: str) -> Fraction:
-    """Report the progress of one stage as progress of the whole."""
+    """Convert the progress of one stage into progress of the whole."""
     names = list(_STAGES)
     before = sum(_STAGES[name] for name in names[: names.index(stage)])
     return lambda fraction: report(stage, before + _STAGES[stage] * fraction)
