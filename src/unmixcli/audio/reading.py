@@ -197,7 +197,7 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
     ------
     InputError
     """
-    if -LOUDEST <= block.min(initial=0) and block.max(initial=0) <= LOUDEST:  # no NaN is
+    if block.min(initial=0) >= -LOUDEST and block.max(initial=0) <= LOUDEST:  # no NaN is
         return
     wrong = np.argwhere(~(np.abs(block) <= LOUDEST))
     channel, sample = min(wrong, key=lambda where: where[1])
