@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a home of their own and a server that misbehaves."""
+"""Fixtures for all tests: a separate home folder and a server that misbehaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio in and out: formats, excerpts, resampling, damage, and writing that is all or nothing."""
+"""Read and write audio: formats, excerpts, resampling, damage, and atomic writing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams read by position, extended and cropped: against whole arrays."""
+"""Streams that are read by position, extended and cropped, compared with whole arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format out: what is read back, and every choice that a format leaves."""
+"""Write each format with all its options, and read it back."""
 
 from __future__ import annotations
 

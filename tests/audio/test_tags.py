@@ -1,4 +1,4 @@
-"""Tags and covers: from every format that has them to every format that holds them."""
+"""Tags and covers: read from all input formats, written to all stem formats."""
 
 from __future__ import annotations
 

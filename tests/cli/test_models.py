@@ -1,4 +1,4 @@
-"""`unmix models …` as a user meets it: output, exit codes, JSON."""
+"""`unmix models …` as a user sees it: output, exit codes, JSON."""
 
 from __future__ import annotations
 

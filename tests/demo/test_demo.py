@@ -1,4 +1,4 @@
-"""`unmix demo`, and the model in the box: the first minute, without a network."""
+"""`unmix demo` and the built-in model: a first try without a network."""
 
 from __future__ import annotations
 

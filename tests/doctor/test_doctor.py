@@ -1,4 +1,4 @@
-"""The doctor: what it finds in health and in sickness."""
+"""The doctor, on a healthy and on a broken installation."""
 
 from __future__ import annotations
 

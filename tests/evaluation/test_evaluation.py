@@ -1,4 +1,4 @@
-"""Scores of stems: against museval's own, against definitions, and as a command."""
+"""Scores of stems, compared with museval's and with their definitions; and the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheme of chunks over a whole track at once, written plainly, to compare streams with."""
+"""A plain implementation of chunks over a whole track, to compare streams with."""
 
 from __future__ import annotations
 

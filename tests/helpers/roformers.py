@@ -82,7 +82,7 @@ def card(path: Path, **fields: Any) -> ModelCard:
         "sample_rate": RATE,
         "weights": (Weights(file="tiny.ckpt", path=path),),
     }
-    for key in ("hop", "chunk", "overlap", "heads", "n_fft", "zero_dc", "odd"):
+    for key in ("hop", "chunk", "overlap", "heads", "n_fft", "zero_dc", "normalised", "odd"):
         if key in fields:
             parameters[key] = fields.pop(key)
     return ModelCard.model_validate(known | {"parameters": parameters} | fields)

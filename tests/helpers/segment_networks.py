@@ -1,4 +1,4 @@
-"""A small network that reads segments and keeps count of what it is given, and its model."""
+"""A small network that reads segments and counts its inputs, and its model."""
 
 from __future__ import annotations
 

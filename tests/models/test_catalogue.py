@@ -1,4 +1,4 @@
-"""The catalogue: what ships, and what is said of mistakes."""
+"""The catalogue: the built-in models, and the messages about mistakes."""
 
 from __future__ import annotations
 

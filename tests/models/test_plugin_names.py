@@ -1,4 +1,4 @@
-"""What a plugin may import: every name is there, and none costs torch before it is used."""
+"""The names that a plugin may import: all exist, and none imports torch before it is used."""
 
 from __future__ import annotations
 

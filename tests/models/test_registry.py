@@ -263,7 +263,7 @@ def test_options_that_fit():
     assert known.validate_options({}, {}) == (Options(), ())
     one = registry(SHIPPED).resolve("one")
     assert one.validate_options({}, {}) == (None, ())
-    with pytest.raises(UsageError, match=r"one has no option 'segment', none of its own"):
+    with pytest.raises(UsageError, match=r"one has no option 'segment', and no other option"):
         one.validate_options({"segment": "1"}, {})
 
 

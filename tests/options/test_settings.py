@@ -1,4 +1,4 @@
-"""Defaults from config.toml and the environment: who wins, and what is said of mistakes."""
+"""Defaults from config.toml and the environment: precedence, and messages about mistakes."""
 
 from __future__ import annotations
 

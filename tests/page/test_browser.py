@@ -1,4 +1,4 @@
-"""The page in a real browser: without Chromium and playwright these tests are skipped."""
+"""The page in a real browser; skipped without Chromium and playwright."""
 
 from __future__ import annotations
 

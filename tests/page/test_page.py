@@ -1,4 +1,4 @@
-"""The page to listen on: its pictures, its sound and its text."""
+"""The listening page: its pictures, its sound and its text."""
 
 from __future__ import annotations
 

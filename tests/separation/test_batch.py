@@ -1,4 +1,4 @@
-"""Many recordings: what is taken, what is skipped, what a failure and a kill leave."""
+"""Many recordings: which are found, which are skipped, and what a failure or a kill leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`unmix separate` and the Python API on files: what comes out, and every kind of bad input."""
+"""`unmix separate` and the Python API on files: the results, and all kinds of bad input."""
 
 from __future__ import annotations
 
@@ -439,7 +439,7 @@ def test_arrays_that_make_no_sense(tiny_model: Path, audio: np.ndarray, words: s
 
 
 def test_options_of_the_library_are_checked() -> None:
-    with pytest.raises(unmixcli.UnmixError, match="there is no option 'nitre'"):
+    with pytest.raises(unmixcli.UnmixError, match="unknown option 'nitre'"):
         unmixcli.Separator(model="umxhq", nitre=1)
 
 

@@ -1,4 +1,4 @@
-"""The transform and its inverse: against torch's own, whole and in blocks."""
+"""The transform and its inverse, compared with torch's, whole and in blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where stems go: templates that stay in the output folder, and names that do not collide."""
+"""The paths of stems: inside the output folder, and without collisions."""
 
 from __future__ import annotations
 

@@ -51,9 +51,26 @@ Names = Annotated[
 
 
 @app.command("list")
-def list_(as_json: Json = False) -> None:
+def list_(
+    goal: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            metavar="GOAL",
+            help="Rank the models for what you want: karaoke, acapella, stems, six-stems, "
+            "drum-parts, lead-vocals or cleaning.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """List all models: built in, from plugins and your own."""
     registry = Registry()
+    if goal is not None:
+        from ..separation.device import resolve_device
+        from .ranking import ranking
+
+        show(ranking(registry, goal, resolve_device("auto")), as_json)
+        return
     show(
         ListResult(
             models=[summarise(registry.store, known) for known in registry.models],

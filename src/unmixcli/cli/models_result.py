@@ -34,6 +34,8 @@ class ModelSummary(BaseModel):
     quality: dict[str, float]
     quality_on: str
     here: Here
+    members: list[str]
+    """The models that an ensemble or a chain consists of."""
 
 
 class ListResult(BaseModel):
@@ -64,8 +66,6 @@ class OptionInfo(BaseModel):
 class InfoResult(ModelSummary):
     files: list[FileInfo]
     options: list[OptionInfo]
-    members: list[str]
-    """The models that it is made of."""
     parameters: dict[str, Any]
 
 
@@ -139,6 +139,7 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         quality=card.quality,
         quality_on=card.quality_on,
         here=_here(known, files),
+        members=[part.card.name for part in known.parts],
     )
 
 
@@ -148,7 +149,6 @@ def describe(store: Store, known: KnownModel) -> InfoResult:
         **summarise(store, known).model_dump(),
         files=_files(store, known),
         options=_options(known),
-        members=[part.card.name for part in known.parts],
         parameters=known.card.parameters,
     )
 

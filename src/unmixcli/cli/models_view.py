@@ -86,7 +86,11 @@ def _(result: ListResult) -> RenderableType:
             model.plugin,
         )
     notes = [Text(f"* {m.name}: {m.quality_on}") for m in result.models if m.quality_on]
-    notes += [Text(m.restriction, style="yellow") for m in result.models if m.restriction]
+    notes += [
+        Text(m.restriction, style="yellow")
+        for m in result.models
+        if m.restriction and not m.members
+    ]
     return Group(table, *notes)
 
 

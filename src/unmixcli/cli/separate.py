@@ -130,7 +130,7 @@ def separate(
     interrupted = False
     results = sys.stdout
     try:
-        # What a plugin prints is no result of ours.
+        # Output of a plugin is not a result of ours.
         with screen.session(), redirect_stdout(sys.stderr):
             for outcome in _run(inputs, config, screen):
                 summary.add(outcome)

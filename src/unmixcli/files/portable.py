@@ -1,4 +1,4 @@
-"""Names that every file system takes, so that stems can be copied to any machine."""
+"""File names that all file systems accept, so that stems can be copied to any machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathvalidate import is_valid_filename, sanitize_filename
 
 
 def portable(name: str) -> str:
-    r"""Replace in the name of a file or folder what Windows refuses.
+    r"""Replace the parts of a file or folder name that Windows refuses.
 
-    Those are the characters ``: ? " * < > |``, names of devices such as COM1
+    These are the characters ``: ? " * < > |``, names of devices such as COM1
     with any extension, and a dot or space at the end.
 
     >>> portable('What? A "b".'), portable("COM1.wav"), portable("aux .wav")
     ('What_ A _b_', 'COM1_.wav', 'aux_.wav')
     """
     if not name.isascii():
-        # A name that is no UTF-8 keeps its bytes; the library cannot encode it.
+        # Keep the bytes of a name that is not UTF-8; the library cannot encode it.
         raw = os.fsencode(name) if os.name == "posix" else name.encode("utf-8", "replace")
         if raw.decode("utf-8", "replace") != name:
             return portable(raw.decode("latin-1")).encode("latin-1").decode("utf-8", _ESCAPE)

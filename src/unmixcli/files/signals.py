@@ -1,4 +1,4 @@
-"""Steps that must not be cut in two by Ctrl-C."""
+"""Protect short steps from interruption by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block is done: it must be short.
+    """Delay SIGINT and SIGTERM until the block has finished; it must be short.
 
     Signals are delivered to the main thread only, so elsewhere nothing changes.
     """
@@ -24,7 +24,7 @@ def unbroken() -> Iterator[None]:
         waiting.append(number)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # A handler that was not set from Python cannot be put back.
+    # A handler that was not set from Python cannot be restored.
     held = [number for number, handler in before.items() if handler is not None]
     try:
         for number in held:

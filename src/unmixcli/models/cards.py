@@ -140,9 +140,9 @@ class ModelCard(BaseModel):
     """The data it was measured on, unless that is the MUSDB18 test set (median SDR)."""
     weights: tuple[Weights, ...] = ()
     parameters: dict[str, Any] = {}
-    """What only the plugin understands, such as ``n_fft`` and ``hop``."""
+    """Values for the plugin, such as ``n_fft`` and ``hop``."""
     members: tuple[Member, ...] = ()
-    """The models that this one is made of, if it is an ensemble or a chain."""
+    """The models that an ensemble or a chain consists of."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

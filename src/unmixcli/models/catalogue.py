@@ -151,16 +151,16 @@ def shipped_cards(plugin: str) -> tuple[ModelCard, ...]:
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Return the names in the catalogue that this package ships, in its order."""
+    """Return the names in the built-in catalogue, in order."""
     return tuple(_shipped_tables())
 
 
 def shipped_combinations() -> dict[str, Mapping[str, Any]]:
-    """Return the tables of the shipped models that are made of others."""
+    """Return the tables of the built-in ensembles and chains."""
     return {name: table for name, table in _shipped_tables().items() if is_combination(table)}
 
 
-# Every shipped plugin asks for it, and so does the registry: it is read once.
+# Every built-in plugin and the registry need them, so they are read once and cached.
 @functools.cache
 def _shipped() -> tuple[ModelCard, ...]:
     return read_catalogue(shipped_file())

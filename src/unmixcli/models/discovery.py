@@ -1,4 +1,4 @@
-"""Plugins as they are installed: by entry points, set aside where they are broken."""
+"""Find installed plugins by their entry points; set broken ones aside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _US = "unmixcli"
 
 @dataclass(frozen=True)
 class Problem:
-    """A plugin or a table of a catalogue that was left out, and why."""
+    """A plugin or a catalogue table that could not be used, and the reason."""
 
     source: str
     reason: str
@@ -33,24 +33,24 @@ class Problem:
 
 
 def check_plugin(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
-    """Raise `ModelError` if a plugin does not offer what it says."""
+    """Raise `ModelError` if a plugin's options or cards are invalid."""
     options = getattr(plugin, "options", None)
     if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise ModelError("its options are no pydantic model")
+        raise ModelError("its options must be a pydantic model")
     names: set[str] = set()
     for card in cards:
         if card.plugin != name:
-            raise ModelError(f"its card {card.name} says that it is of the plugin {card.plugin}")
+            raise ModelError(f"its card {card.name} belongs to another plugin, {card.plugin}")
         if card.name.casefold() in names:
-            raise ModelError(f"it has two models of the name {card.name}")
+            raise ModelError(f"it has two models called {card.name}")
         names.add(card.name.casefold())
 
 
 def is_ours(entry: metadata.EntryPoint) -> bool:
-    """Tell whether a plugin ships with this package."""
+    """Return whether a plugin is built in."""
     return entry.value.split(".")[0] == _US and distribution(entry) == _US
 
 
 def distribution(entry: metadata.EntryPoint) -> str:
-    """Name the package that a plugin is from."""
+    """Return the name of a plugin's package."""
     return entry.dist.name if entry.dist is not None else "unknown package"

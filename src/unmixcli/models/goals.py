@@ -1,4 +1,4 @@
-"""What people want, and which models do it best: ``--for`` and ``--effort``.
+"""Goals of users, and the best models for each: ``--for`` and ``--effort``.
 
 The table is goals.toml beside this file.
 """
@@ -11,25 +11,23 @@ import os
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from ..errors import FetchError, ModelError, UsageError
 from ..files import paths
+from ..options.mixes import PRESETS, parse_sum
 from ..words import nearest
 from .default import IMPATIENT
 from .known import KnownModel
 from .registry import Registry
 from .store import Report
 
-Effort = Literal["fast", "normal", "best"]
-
 LIMITS: dict[str, float] = {"fast": 0.1, "normal": 2.0, "best": float("inf")}
-"""Seconds that a second of audio may take, by effort."""
+"""Longest time per second of audio, in seconds, by effort."""
 
 _POWER = {"cuda": 120.0, "mps": 12.0}
-"""Cores of a processor that a device is about worth."""
+"""Number of processor cores that a device is roughly worth."""
 _MOST_CORES = 16
 
 
@@ -47,7 +45,7 @@ class Choice(_Table):
 
 
 class Goal(_Table):
-    """What somebody wants."""
+    """A goal of a user."""
 
     title: str
     choices: tuple[Choice, ...]
@@ -63,10 +61,10 @@ class Ranked:
     ----------
     known : KnownModel
     targets : tuple of str
-        What to ask it for, unless a preset does.
+        The targets to request, unless a preset does.
     preset : str
     pace : float
-        About how many seconds a second of audio takes on the device.
+        Approximate seconds per second of audio on the device.
     """
 
     known: KnownModel
@@ -75,10 +73,13 @@ class Ranked:
     pace: float
 
     @property
-    def effort(self) -> Effort:
-        """The least effort that allows for it."""
-        names: tuple[Effort, ...] = ("fast", "normal", "best")
-        return next(name for name in names if self.pace <= LIMITS[name])
+    def needs(self) -> tuple[str, ...]:
+        """The targets that its model has to estimate."""
+        known = self.known.card.targets
+        if not self.preset:
+            return self.targets
+        used = {term for _, term in parse_sum(self.preset, PRESETS[self.preset], known)}
+        return tuple(target for target in known if target in used)
 
 
 @functools.cache
@@ -91,7 +92,7 @@ def goals() -> dict[str, Goal]:
 def rank(registry: Registry, goal: str, device: str, targets: Sequence[str] = ()) -> list[Ranked]:
     """List the models that serve a goal, best first.
 
-    Weights without a stated licence are never chosen for anyone.
+    Weights without a stated licence are never chosen automatically.
 
     Parameters
     ----------
@@ -100,17 +101,16 @@ def rank(registry: Registry, goal: str, device: str, targets: Sequence[str] = ()
     device : str
         A torch device.
     targets : sequence of str
-        That a model must have.
+        Targets that a model must have.
 
     Raises
     ------
     UsageError
-        If there is no such goal.
+        If the goal is unknown.
     """
     if goal not in goals():
         raise UsageError(
-            f"there is nothing to choose a model for called {goal!r}, only "
-            f"{', '.join(goals())}{nearest(goal, goals())}"
+            f"unknown goal {goal!r}; the goals are {', '.join(goals())}{nearest(goal, goals())}"
         )
     found = []
     shipped = {known.card.name: known for known in registry.models if known.shipped}
@@ -124,14 +124,14 @@ def rank(registry: Registry, goal: str, device: str, targets: Sequence[str] = ()
 
 
 def by_effort(ranked: Sequence[Ranked], effort: str) -> list[Ranked]:
-    """Put the best that an effort allows for first; behind them the others, the quickest first."""
+    """List the models that an effort allows, best first; then the others, fastest first."""
     limit = LIMITS[effort]
     slow = sorted((r for r in ranked if r.pace > limit), key=lambda r: r.pace)
     return [r for r in ranked if r.pace <= limit] + slow
 
 
 def power_of(device: str) -> float:
-    """Return about how many cores of a processor a torch device is worth."""
+    """Return roughly how many processor cores a torch device is worth."""
     kind = device.partition(":")[0]
     return _POWER.get(kind, float(min(os.cpu_count() or 1, _MOST_CORES)))
 
@@ -144,7 +144,7 @@ def settle(
     offline: bool = False,
     progress: Report | None = None,
 ) -> Ranked:
-    """Return the first model whose weights are here or can be fetched.
+    """Return the first model whose weights are here or can be downloaded.
 
     Parameters
     ----------
@@ -152,18 +152,18 @@ def settle(
     ranked : sequence of Ranked
         In the order of preference.
     needs : callable
-        From one of them to the targets that it has to estimate.
+        Returns the targets that one of them has to estimate.
     offline : bool
         Do not use the network.
     progress : callable, optional
-        Takes a `unmixcli.models.store.FetchEvent` while files are fetched.
+        Takes a `unmixcli.models.store.FetchEvent` while files are downloaded.
 
     Raises
     ------
     ModelError
-        If none is here and none can be fetched.
+        If none is here and none can be downloaded.
     """
-    # Where there is something else to use, nobody waits for a server.
+    # If there is another model to use, do not wait long for a server.
     policy = IMPATIENT if len(ranked) > 1 else None
     offline = offline or paths.offline()
     failed: FetchError | None = None
@@ -182,13 +182,13 @@ def settle(
         raise failed
     name = ranked[0].known.card.name
     raise ModelError(
-        f"no model that does that is here and the network may not be used; run "
-        f"`unmix models fetch {name}` where there is one"
+        f"no suitable model is on this machine, and downloads are off; run "
+        f"`unmix models fetch {name}` when you have a network"
     )
 
 
 def is_here(registry: Registry, known: KnownModel, targets: Sequence[str] = ()) -> bool:
-    """Tell whether all weights that targets need are on this machine."""
+    """Return whether all weights that the targets need are on this machine."""
     return all(
         registry.store.place(card, weights).state() == "here"
         for card, weights in known.card.holdings(targets or known.card.targets)

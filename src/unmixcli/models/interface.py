@@ -113,14 +113,14 @@ class Plugin(Protocol):
     ``estimates_residual``
         True if its models can estimate the residual themselves.
     ``precisions``
-        The kinds of arithmetic that its networks run in, such as
-        ``("float32", "bfloat16")``; only float32 if it has no such attribute.
-        `load` then takes one of them as a fifth argument.
+        The precisions that its networks support, such as ``("float32",
+        "bfloat16")``; only float32 without this attribute. `load` then takes
+        one of them as a fifth argument.
     ``compose(name, table, find)`` and ``assemble(card, models, targets)``
-        Make models of others, see `unmixcli.models.combined`: `compose` turns a
-        table of a catalogue into a card with ``members`` and the `KnownModel` of
-        each; `assemble` takes the place of `load` and gets a loaded model for
-        each member that the targets need, None for the others.
+        For models that consist of others, see `unmixcli.models.combined`.
+        `compose` turns a catalogue table into a card with ``members`` and the
+        `KnownModel` of each; `assemble` replaces `load` and takes a loaded model
+        for each member that the targets need, and None for the others.
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
         before its weights are downloaded.

@@ -38,8 +38,8 @@ class KnownModel:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """The arithmetic that its networks can run in; float32 comes first."""
-        if self.parts:  # each member runs in what is asked for, or in float32
+        """The precisions that the plugin's networks support, float32 first."""
+        if self.parts:  # a member without the wanted precision runs in float32
             return tuple(dict.fromkeys(kind for part in self.parts for kind in part.precisions))
         return tuple(getattr(self.plugin, "precisions", ("float32",)))
 
@@ -94,7 +94,7 @@ class KnownModel:
         names = self.option_names
         for key in options:
             if key not in names:
-                has = f"only {', '.join(names)}" if names else "none of its own"
+                has = f"only {', '.join(names)}" if names else "and no other option"
                 raise UsageError(
                     f"{self.card.name} has no option {key!r}, {has}{nearest(key, names)}"
                 )

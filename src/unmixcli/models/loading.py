@@ -1,4 +1,4 @@
-"""From known models and the files of their weights to models that work."""
+"""Load known models from the files of their weights."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from .interface import Model
 
 Files = Mapping[tuple[str, str], Mapping[str, Path]]
-"""By the plugin and the name of a model: its files by the names that its card gives them."""
+"""For each model, by plugin and name: its files, by their names in its card."""
 
 
 def check(known: KnownModel) -> None:
-    """Let plugins refuse what cannot work on this machine, those of parts too.
+    """Let the plugins of a model and of its parts refuse models that cannot work here.
 
     Raises
     ------
     ModelError
-        If one does.
+        If a plugin refuses.
     """
     if refuse := getattr(known.plugin, "check", None):
         refuse(known.card)
@@ -32,16 +32,16 @@ def check(known: KnownModel) -> None:
 
 
 class Loader:
-    """Loads models; of parts that are the same, one serves for all.
+    """Loads models; identical parts are loaded once and shared.
 
     Parameters
     ----------
     files : mapping
-        The weights that are here.
+        The weights on this machine.
     device : str
         A torch device.
     precision : str
-        Of the networks, where a plugin offers it; float32 elsewhere.
+        Precision of the networks, if the plugin supports it; otherwise float32.
     """
 
     def __init__(self, files: Files, device: str, precision: str) -> None:
@@ -56,7 +56,7 @@ class Loader:
         Raises
         ------
         ModelError
-            If a file is not what the card says, or a plugin fails.
+            If a file does not match the card, or a plugin fails.
         """
         card = known.card
         key = (card.plugin, card.name, tuple(targets))

@@ -23,8 +23,7 @@ from .catalogue import (
     shipped_combinations,
     shipped_names,
 )
-from .combined.composing import Composer, MissingPart, name_of_sum, split_sum
-from .combined.tables import Described
+from .combined.composing import Composer, MissingPart, average_of, name_of_sum, split_sum
 from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
 from .known import KnownModel
 from .loading import Files, Loader, check
@@ -63,7 +62,7 @@ class Registry:
         self._plugins: dict[str, tuple[Plugin, bool]] = {}
         if entry_points is None:
             entry_points = metadata.entry_points(group=GROUP)
-        # Ours first, so that no other distribution can take a shipped plugin's name.
+        # Ours first, so that no other package can take a built-in plugin's name.
         for entry in sorted(entry_points, key=lambda entry: (not is_ours(entry), entry.name)):
             self._add_plugin(entry)
         self._add_combinations(shipped_combinations())
@@ -73,7 +72,7 @@ class Registry:
     def resolve(self, model: str) -> KnownModel:
         """Find a model by its name, by ``PLUGIN:NAME``, or by the path of a folder or file.
 
-        A known name wins over a folder of that name: ``./NAME`` is the folder.
+        A known name wins over a folder of that name; write ``./NAME`` for the folder.
         ``A+B`` is the average of two models.
 
         Raises
@@ -259,13 +258,13 @@ class Registry:
         self.models.append(KnownModel(card, self._plugins[card.plugin][0]))
 
     def _refuse_twin(self, where: str, card: ModelCard) -> None:
-        # Ignoring case, as some file systems do: the two would share a folder.
+        # Ignoring case: on some file systems the two would share a folder.
         if any(
             model.card.name.casefold() == card.name.casefold()
             for model in self.models
             if model.shipped or model.card.plugin == card.plugin
         ):
-            raise ModelError(f"{where}: a model has this name already, choose another")
+            raise ModelError(f"{where}: another model already has this name")
 
     def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
         """Add the models of tables that name others; `where` is the user's catalogue."""
@@ -286,7 +285,8 @@ class Registry:
 
     def _on_the_spot(self, model: str) -> KnownModel | None:
         """Make the ensemble ``a+b+c``: the average of what all its members estimate."""
-        if "ensemble" not in self._plugins or not (names := split_sum(model, self._named)):
+        named = {key: known for known in self.models for key in _keys(known)}
+        if "ensemble" not in self._plugins or not (names := split_sum(model, named)):
             return None
         parts = [self.resolve(name) for name in names]
         return self.compose(name_of_sum(parts), {"members": names})
@@ -304,14 +304,7 @@ class Registry:
 
     def averaged(self, known: KnownModel) -> KnownModel:
         """Return an ensemble of one model with itself, under its name."""
-        table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
-        plugin: Any = self._plugins["ensemble"][0]
-        members = {"members": [known.card.name]}
-        card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
-        return KnownModel(card, plugin, known.shipped, parts)
-
-    def _named(self, model: str) -> KnownModel | None:
-        return next((known for known in self.models if model in _keys(known)), None)
+        return average_of(known, self._plugins["ensemble"][0])
 
     def _resolve_path(self, path: Path) -> KnownModel:
         """Find the plugin that recognises the model in a folder or file."""

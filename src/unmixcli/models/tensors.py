@@ -128,7 +128,7 @@ def load_into(
     missing = sorted(expected.keys() - found.keys())
     foreign = sorted(found[name][0] for name in found.keys() - expected.keys())
     reasons = [f"it lacks {some(missing)}"] if missing else []
-    reasons += [f"it has {some(foreign)}, which it should not have"] if foreign else []
+    reasons += [f"it has {some(foreign)}, which do not belong there"] if foreign else []
     if reasons:
         raise not_a_network(file, what, " and ".join(reasons))
     for name, shape in expected.items():

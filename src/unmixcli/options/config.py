@@ -335,7 +335,7 @@ def _sentence(detail: Any) -> str:
         return str(message)
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        return f"there is no option {name!r}"
+        return f"unknown option {name!r}"
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"

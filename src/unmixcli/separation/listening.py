@@ -1,4 +1,4 @@
-"""The page to listen on that belongs to a recording's stems."""
+"""Write the listening page of a recording's stems."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .order import Order
 
 
 def make_page(order: Order, destination: Destination) -> Path:
-    """Write the page of stems that exist, and return its path.
+    """Write the page of existing stems, and return its path.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the page cannot be written.
     InputError
         If a stem cannot be read.
     """
@@ -26,7 +26,7 @@ def make_page(order: Order, destination: Destination) -> Path:
 
 
 def missing_page(order: Order, destination: Destination) -> Path | None:
-    """Write the page of stems that were made before, if it is asked for and not there."""
+    """Write the page of existing stems, if it is requested and missing."""
     if not order.config.page or page_path(destination.stems).exists():
         return None
     return make_page(order, destination)

@@ -208,7 +208,7 @@ def _ranked(config: SeparationConfig, registry: Registry) -> list[Ranked]:
 
 def _asked(config: SeparationConfig, one: Ranked) -> SeparationConfig:
     """Ask for what a goal wants, unless the config says itself what to write."""
-    if config.targets or config.mix or config.preset or config.residual:
+    if config.targets or config.mix or config.preset:
         return config
     if one.preset:
         return config.model_copy(update={"preset": (one.preset,)})

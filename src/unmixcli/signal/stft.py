@@ -158,7 +158,7 @@ def _analysis_window(n_fft: int, device: torch.device, dtype: torch.dtype) -> to
 
 @functools.cache
 def _synthesis_window(framing: Framing, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """Return the window divided by what the squared windows add up to away from the ends.
+    """Return the window divided by the sum of squared windows (away from the ends).
 
     That sum repeats every hop, so dividing the window by it normalises the
     overlap-add of any block without another pass.
@@ -176,7 +176,7 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
     Parameters
     ----------
     stretch : Tensor, shape (..., samples), float32 or float64
-        Signal already extended at its ends; a frame starts at every hop.
+        The signal, already extended at its ends; a frame starts at every hop.
     framing : Framing
 
     Returns
@@ -221,8 +221,8 @@ def overlap_add(spectra: torch.Tensor, framing: Framing) -> torch.Tensor:
     Returns
     -------
     Tensor, shape (..., (frames - 1 + framing.overlap) * hop), float32 or float64
-        Normalised as if frames went on at both ends; what reaches over the
-        ends still lacks the neighbouring frames, which `OverlapAdd` adds.
+        Normalised as if more frames followed at both ends. The outer samples
+        still lack the neighbouring frames, which `OverlapAdd` adds.
     """
     dtype = spectra.real.dtype
     window = _synthesis_window(framing, spectra.device, dtype)

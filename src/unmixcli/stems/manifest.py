@@ -160,7 +160,7 @@ class Manifest:
         recipe : Recipe
         source : Source
         parts : mapping of Path to Path
-            Where each stem goes, and where it is until then.
+            The final path of each stem, and its temporary path.
 
         Raises
         ------

@@ -55,7 +55,7 @@ names = { rest = "breath" }
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ('[m]\nmembers = ["a", "nope"]', "there is no model 'nope'"),
+        ('[m]\nmembers = ["a", "nope"]', "unknown model 'nope'"),
         ('[m]\nmembers = []', "key members"),
         ('[m]\nmembers = ["a"]\nmethod = "best"', "key method"),
         ('[m]\nmembers = ["a"]\ncolour = 1', "key colour"),
@@ -68,32 +68,32 @@ names = { rest = "breath" }
         ('[m]\nmembers = [{model = "a", targets = {vocals = "drums"}}]',
          "two targets of a would be called 'drums'"),
         ('[m]\nmembers = [{model = "a", weights = 0}, {model = "b", weights = {vocals = 0, '
-         'drums = 1}}]', "nothing counts for the target vocals: all weights are zero"),
+         'drums = 1}}]', "the target vocals has no estimate: all weights are zero"),
         ('[m]\nmembers = ["a", "b"]\ntargets = ["vocals", "brass"]',
-         "nothing counts for the target brass: no member has it"),
+         "the target brass has no estimate: no member has it"),
         ('[m]\nmembers = [{model = "a", weights = -1.0}]', "key members"),
         ('[m]\nmembers = [{model = "a", weights = inf}]', "key members"),
-        ('[m]\nmembers = [{model = "a", weights = {brass = 1}}]', "speak of 'brass'"),
+        ('[m]\nmembers = [{model = "a", weights = {brass = 1}}]', "name 'brass'"),
         ('[m]\nmembers = ["a", {model = "b", weights = 2}]\nmethod = "median"',
-         "the method median takes only the weights 0 and 1"),
-        ('[m]\nmembers = ["a"]\nmethod = "phase-repair"', "phase-repair takes two members"),
+         "the method median allows only the weights 0 and 1"),
+        ('[m]\nmembers = ["a"]\nmethod = "phase-repair"', "phase-repair needs two members"),
         ('[m]\nmembers = ["a", "b"]\nmethod = "phase-repair"\nlow = 900\nhigh = 800',
          "low must be below high"),
         ('[m]\nmembers = ["a"]\nlow = 900', "low and high are for the method phase-repair"),
         ('[m]\nmembers = [{model = "a", options = {gains = 2}}]', "a has no option 'gains'"),
-        ('[m]\nplugin = "toy"\nmembers = ["a"]', "no plugin 'toy' makes models of others"),
-        ('[m]\nmembers = ["b"]\n[M]\nmembers = ["b"]', "a model has this name already"),
+        ('[m]\nplugin = "toy"\nmembers = ["a"]', "no plugin 'toy' combines models"),
+        ('[m]\nmembers = ["b"]\n[M]\nmembers = ["b"]', "another model already has this name"),
         ('[m]\nstages = []', "key stages"),
-        ('[m]\nstages = ["nope"]', "there is no model 'nope'"),
-        ('[m]\nstages = [{model = "a", input = "guitar"}]', "stage 1: no other stage makes"),
-        ('[m]\nstages = [{model = "a", input = "vocals"}]', "stage 1: no other stage makes"),
+        ('[m]\nstages = ["nope"]', "unknown model 'nope'"),
+        ('[m]\nstages = [{model = "a", input = "guitar"}]', "stage 1: no other stage produces"),
+        ('[m]\nstages = [{model = "a", input = "vocals"}]', "stage 1: no other stage produces"),
         ('[m]\nstages = [{model = "a", input = "bass"}, {model = "b", input = "vocals"}]',
          "a loop: stages 1 and 2 wait for each other's stems"),
         ('[m]\nstages = ["a", "b"]', "two stages keep a stem called 'vocals'"),
         ('[m]\nstages = ["a", {model = "b", keep = []}, {model = "v", input = "drums"}]',
-         "stage 2: nothing is kept of it"),
+         "stage 2: none of its stems is used"),
         ('[m]\nstages = ["a", "b", {model = "v", input = "drums"}]',
-         "several stages make 'drums'"),
+         "several stages produce 'drums'"),
         ('[m]\nstages = [{model = "a", keep = ["guitar"]}]', "it has no stem 'guitar' to keep"),
         ('[m]\nstages = [{model = "a", names = {guitar = "g"}}]', "a has no target 'guitar'"),
         ('[m]\nstages = [{model = "a", names = {vocals = "DRUMS"}}]', "would be called"),
@@ -106,7 +106,7 @@ def test_wrong_tables_are_left_out_with_a_sentence(home, table, words):
     problem = str(registry.problems[0])
     assert words in problem and str(home / "models.toml") in problem, problem
     if "[M]" not in table:
-        with pytest.raises(ModelError, match="left out was"):
+        with pytest.raises(ModelError, match="it could not be used"):
             registry.resolve("m")
 
 
@@ -121,9 +121,9 @@ def test_sums_on_the_command_line():
     assert len(long) == 64
     with pytest.raises(ModelError, match="a\\+c: its models have no target in common: a has voc"):
         registry.resolve("a+c")
-    with pytest.raises(ModelError, match="there is no model 'd'"):
+    with pytest.raises(ModelError, match="unknown model 'd'"):
         registry.resolve("a+d")
-    with pytest.raises(ModelError, match="there is no model 'a\\+'"):
+    with pytest.raises(ModelError, match="unknown model 'a\\+'"):
         registry.resolve("a+")
 
 
@@ -155,7 +155,7 @@ def test_members_are_fetched_once_and_before_anything_is_loaded(server, store):
     registry = registry_of(*cards, missing, plugin=toys)
     registry.store = store
     toys.loaded.clear()
-    with pytest.raises(FetchError, match=r"cannot fetch c\.pth of c"):
+    with pytest.raises(FetchError, match=r"cannot download c\.pth of c"):
         registry.load(registry.resolve("a+c+b"))
     assert not toys.loaded
 

@@ -1,4 +1,4 @@
-"""The joint network against a plain whole-track computation of what it is defined as."""
+"""The joint network, compared with a plain whole-track implementation of its definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Open-Unmix model against the package `openunmix`, and streamed against whole."""
+"""The Open-Unmix model, compared with the package `openunmix` and between block sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of the description that an author publishes, and what is wrong with others."""
+"""Read the descriptions that authors publish, and refuse invalid ones."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_mono_and_flags(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model.stft_hop_length": 0}, "model.stft_hop_length is 0, not a whole number from 1"),
+        ({"model.stft_hop_length": 0}, "model.stft_hop_length is 0, not a positive integer"),
         ({"audio.chunk_size": 0}, "audio.chunk_size is 0"),
         ({"audio.chunk_size": -1}, "audio.chunk_size is -1"),
         ({"audio.chunk_size": 1.5}, "audio.chunk_size is 1.5"),
@@ -148,11 +148,11 @@ def test_mono_and_flags(tmp_path: Path) -> None:
         ({"audio.sample_rate": 0}, "audio.sample_rate is 0"),
         ({"model.zero_dc": "yes"}, "model.zero_dc is 'yes', not true or false"),
         ({"model.num_stems": 3}, "num_stems is 3, but training names 1 targets: vocals"),
-        ({"training": ["a"]}, "section training is no table"),
+        ({"training": ["a"]}, "section training is not a table"),
         ({"training.instruments": None}, "training.instruments is not a list"),
         ({"training.instruments": "vocals"}, "training.instruments is not a list"),
-        ({"training.target_instrument": "../up"}, "'../up' is no name for a target"),
-        ({"training.target_instrument": 7}, "7 is no name for a target"),
+        ({"training.target_instrument": "../up"}, "'../up' is not a valid target name"),
+        ({"training.target_instrument": 7}, "7 is not a valid target name"),
         ({"training.instruments": ["a", "A"]}, "has duplicate names"),
         ({"model": {"num_subbands": 4, "num_scales": 5}, "audio.hop_length": None}, "lacks hop"),
     ],
@@ -164,7 +164,7 @@ def test_impossible(changes: dict[str, Any], words: str, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"model": "htdemucs"}, "describes htdemucs, which is not run"),
+        ({"model": "htdemucs"}, "describes htdemucs, which is not supported"),
         (
             {"model": {"sr": 44100, "win": 20, "feature_dim": 256}},
             "a model of feature_dim, sr, win",

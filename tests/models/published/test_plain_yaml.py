@@ -1,4 +1,4 @@
-"""YAML that is data, and YAML that would like to be more."""
+"""Read YAML that is only data, and refuse YAML that asks for more."""
 
 from __future__ import annotations
 

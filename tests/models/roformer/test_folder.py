@@ -80,6 +80,15 @@ def test_card(folder: Path) -> None:
     assert file_card.parameters == card.parameters
 
 
+def test_card_of_unusual_settings(folder: Path) -> None:
+    path = describe(folder, zero_dc=True)
+    path.write_text(path.read_text().replace("num_overlap: 2", "num_overlap: 3\n  normalize: true"))
+    card = plugin.folder_card(folder)
+    assert card is not None
+    settings = {key: card.parameters[key] for key in ("overlap", "zero_dc", "normalised")}
+    assert settings == {"overlap": 3, "zero_dc": True, "normalised": True}
+
+
 def test_command(folder: Path, run: Run) -> None:
     mixture = music(1.5, 8000)
     write_float(Path("song.wav"), mixture, 8000)

@@ -60,6 +60,10 @@ def test_safetensors(state: State, tmp_path: Path) -> None:
     assert load(path).targets == ("vocals",)
 
 
+def test_metadata_beside_the_tensors_is_left_alone(state: State, tmp_path: Path) -> None:
+    assert load(save(tmp_path, state | {"_metadata": {"": {"version": 1}}})).targets == ("vocals",)
+
+
 def test_mel_bands_of_another_size_are_found_by_their_n_fft(tmp_path: Path) -> None:
     network = roformers.mel_roformer(num_bands=12, stft_n_fft=256, stft_win_length=256)
     path = save(tmp_path, network.state_dict())

@@ -125,6 +125,14 @@ def test_chunk_that_is_no_multiple_of_the_hop(
     assert np.abs(stems - whole(network, mixture, chunk, 2)).max() <= CLOSE
 
 
+def test_normalised(reference: torch.nn.Module, path: Path) -> None:
+    mixture = 0.1 * noise(5000) + 0.05
+    mono = mixture.mean(0)
+    stems = separate(load(path, normalised=True), mixture)
+    expected = whole(reference, (mixture - mono.mean()) / mono.std(), CHUNK, 2)
+    assert np.abs(stems - (expected * mono.std() + mono.mean())).max() <= CLOSE
+
+
 def test_silence(path: Path) -> None:
     assert not separate(load(path), np.zeros((2, 5000), np.float32)).any()
 

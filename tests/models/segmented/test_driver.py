@@ -86,7 +86,7 @@ def test_a_batch_that_does_not_fit_is_halved(scheme: Scheme) -> None:
 
 
 def test_a_segment_that_does_not_fit_is_one_sentence() -> None:
-    with pytest.raises(ModelError, match=r"cpu has no room for a segment of 0\.1 seconds; "):
+    with pytest.raises(ModelError, match=r"cpu has no memory for a segment of 0\.1 seconds; "):
         run(model(Counted(room=0), batch=4), TriangleScheme(800))
 
 

@@ -1,4 +1,4 @@
-"""Schemes as streams: against whole tracks done plainly, and against Demucs itself."""
+"""Schemes as streams, compared with plain whole-track implementations and with Demucs."""
 
 from __future__ import annotations
 

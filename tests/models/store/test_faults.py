@@ -1,4 +1,4 @@
-"""Everything that can go wrong while fetching: what the user reads, and that the next run works."""
+"""All failures of a download: the message to the user, and that the next run works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store when all goes well, when files are damaged, and when several processes use it."""
+"""The store: in normal use, with damaged files, and with several processes."""
 
 from __future__ import annotations
 

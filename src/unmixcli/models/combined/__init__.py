@@ -1,13 +1,13 @@
-"""Models that are made of others: ensembles and chains.
+"""Models that combine other models: ensembles and chains.
 
-An *ensemble* shows several models the same mixture and combines what they
-make of it; a *chain* lets a model work on what another left. Both are models
-like any other: a card in the catalogue, targets, options, a recipe. docs/combining.md
-describes their tables.
+An *ensemble* runs several models on the same mixture and combines their
+estimates. A *chain* runs a model on the output of another. Both are models like
+any other, with a card in the catalogue, targets, options and a recipe.
+docs/combining.md describes their tables.
 
-From a table to a card: `tables`, `ensemble_card`, `chain_card`, and `composing`
-for names such as ``a+b``. From a card to a model: `part`, `views`, then
-`ensemble` with `methods`, and `chain` with `spool`.
+Turning a table into a card: `tables`, `ensemble_card`, `chain_card`, and
+`composing` for names such as ``a+b``. Turning a card into a model: `part` and
+`views`, then `ensemble` with `methods`, and `chain` with `spool`.
 """
 
 from .plugins import chain, ensemble

@@ -1,7 +1,7 @@
-"""A chain at work: a model after the other, each on what another left.
+"""Run a chain: one model after the other, each on the output of earlier ones.
 
-The stages before the last run to their end and their stems wait in temporary
-files, since a model reads its mixture several times; the last one is streamed.
+A model may read its mixture several times. All stages but the last therefore run
+to their end and store their stems in temporary files; the last one is streamed.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from .part import Part, finish
 from .spool import Spool, write_all
 
 Key = tuple[int, str]
-"""A stem: the stage that makes it, -1 for the mixture, and what the stage calls it."""
+"""A stem: its stage (-1 for the mixture), and its name in the stage."""
 
 
 @dataclass(frozen=True)
 class _Stage:
-    """A stage that is needed."""
+    """A stage to run."""
 
     number: int
     part: Part
     terms: tuple[tuple[int, Key], ...]
-    """What it reads: signed stems."""
+    """Its input: signed stems."""
     outputs: dict[str, str]
-    """For each target of the chain that it makes: its own name for it."""
+    """For each target of the chain that it estimates, its own name for it."""
 
 
 class Chain:
-    """Models one after the other, as one; see `unmixcli.models.interface.Model`.
+    """A sequence of models as one model; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
     card : ModelCard
     models : sequence of Model or None
-        Those of the card's members; None for a stage that no target wanted needs.
+        The models of the card's members; None for a stage that no wanted target needs.
     targets : sequence of str
-        Those wanted.
+        The wanted targets.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Chain:
         audio: dict[Key, Mixture],
         mixture: Mixture,
     ) -> Iterator[Block]:
-        """Yield the targets: those of earlier stages beside those of the last, as it makes them."""
+        """Yield the targets of the last stage, together with those of earlier stages."""
         last = self._stages[-1]
         waiting: dict[str, BlockReader] = {}
         for stage in self._stages[:-1]:
@@ -128,7 +128,7 @@ class Chain:
 def _input(
     terms: Sequence[tuple[int, Key]], audio: dict[Key, Mixture], mixture: Mixture
 ) -> Mixture:
-    """Return what a stage reads: a stem as it is, or a sum."""
+    """Return the input of a stage: a stem, or a sum of stems."""
     if len(terms) == 1 and terms[0][0] == 1:
         return audio[terms[0][1]]
     return _Sum(tuple((sign, audio[key]) for sign, key in terms), mixture)
@@ -136,7 +136,7 @@ def _input(
 
 @dataclass(frozen=True)
 class _Sum:
-    """A signed sum of audio, at the rate and in the channels of the chain's mixture."""
+    """A signed sum of audio, with the rate and channels of the chain's mixture."""
 
     terms: tuple[tuple[int, Mixture], ...]
     mixture: Mixture
@@ -168,7 +168,7 @@ class _Sum:
 
 
 def _at(stream: Iterator[Block], form: tuple[int, int], mixture: Mixture) -> Iterator[Block]:
-    """Bring audio of a rate and of channels to those of a mixture, and to its length."""
+    """Convert audio to the rate, the channels and the length of a mixture."""
     rate, _ = form
     fitted = (fit_channels(block, mixture.channels) for block in stream)
     ready = resample(fitted, rate, mixture.sample_rate, mixture.length)

@@ -1,4 +1,4 @@
-"""From the table of a chain to its card."""
+"""Turn the table of a chain into its card."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .tables import ChainTable, StageTable, check_targets, make_card, read_table
 
 @dataclass
 class _Stage:
-    """A stage while its chain is worked out."""
+    """A stage, while its chain is being composed."""
 
     number: int
     table: StageTable
     part: KnownModel
     names: dict[str, str]
-    """Its targets and their names in the chain."""
+    """Its targets, and their names in the chain."""
     terms: list[tuple[int, int, str]]
-    """What it reads: the sign, which stage's stem (-1 for the mixture) and its name."""
+    """Its input: for each term the sign, the stage (-1 for the mixture) and the stem's name."""
     keep: tuple[str, ...] = ()
 
     @property
@@ -36,28 +36,28 @@ class _Stage:
 def compose_chain(
     name: str, table: Mapping[str, Any], find: Find
 ) -> tuple[ModelCard, tuple[KnownModel, ...]]:
-    """Make the card of a chain.
+    """Build the card of a chain.
 
     Parameters
     ----------
     name : str
     table : mapping
-        As a catalogue has it.
+        The table in a catalogue.
     find : callable
 
     Returns
     -------
     card : ModelCard
-        Its ``parameters`` are the stages in the order in which they run; its
-        members are those of the stages.
+        Its ``parameters`` are the stages in the order of running; its members
+        are the models of the stages.
     parts : tuple of KnownModel
         The models of the stages, in that order.
 
     Raises
     ------
     ModelError
-        If a model is unknown, a stage reads a stem that no other makes or
-        that it leads to itself, or two stems put out have one name.
+        If a model is unknown, a stage reads a stem that no other stage produces,
+        stages depend on each other in a loop, or two outputs have the same name.
     """
     chain = read_table(ChainTable, name, table)
     stages = [_begin(name, k, stage, find) for k, stage in enumerate(chain.stages)]
@@ -103,14 +103,14 @@ def _begin(name: str, number: int, table: StageTable, find: Find) -> _Stage:
 
 
 def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int, int, str]]:
-    """Work out what a stage reads."""
+    """Work out the input of a stage."""
     where = f"{name}, stage {stage.number + 1}"
     there = {own for other in stages if other is not stage for own in other.names.values()}
     try:
         terms = parse_sum("input", stage.table.input, sorted(there))
     except UsageError:
         raise ModelError(
-            f"{where}: no other stage makes {stage.table.input!r}; there are "
+            f"{where}: no other stage produces {stage.table.input!r}; available: "
             f"{', '.join([MIXTURE, *sorted(there)])}"
         ) from None
     found = []
@@ -119,13 +119,13 @@ def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int
             found.append((sign, -1, MIXTURE))
             continue
         makers = [s for s in stages if s is not stage and term in s.names.values()]
-        # A stem that a stage was told not to keep makes way for one that is kept.
+        # If only one of several stems with this name is kept, use that one.
         makers = [s for s in makers if s.table.keep is None or term in s.table.keep] or makers
         if not makers:
-            raise ModelError(f"{where}: no other stage makes {term!r}")
+            raise ModelError(f"{where}: no other stage produces {term!r}")
         if len(makers) > 1:
             raise ModelError(
-                f"{where}: several stages make {term!r}; give one another name with "
+                f"{where}: several stages produce {term!r}; rename one with "
                 f'names = {{{term} = "..."}}'
             )
         own = next(own for own, ours in makers[0].names.items() if ours == term)
@@ -134,25 +134,25 @@ def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int
 
 
 def _settle_keep(name: str, stages: Sequence[_Stage]) -> None:
-    """Decide which stems come out: those named, or all that no stage reads."""
+    """Decide which stems to output: the named ones, or all that no stage reads."""
     read = {(source, own) for stage in stages for _, source, own in stage.terms}
     for stage in stages:
         left = tuple(ours for own, ours in stage.names.items() if (stage.number, own) not in read)
         stage.keep = left if stage.table.keep is None else stage.table.keep
         if not stage.keep and not any(source == stage.number for source, _ in read):
-            raise ModelError(f"{name}, stage {stage.number + 1}: nothing is kept of it")
+            raise ModelError(f"{name}, stage {stage.number + 1}: none of its stems is used")
     targets = [kept for stage in stages for kept in stage.keep]
     if double := twin(targets):
         raise ModelError(
-            f"{name}: two stages keep a stem called {double!r}; say which with keep = [...], or "
-            "give one another name with names = {...}"
+            f"{name}: two stages keep a stem called {double!r}; choose one with keep = [...], or "
+            "rename one with names = {...}"
         )
     if not targets:
         raise ModelError(f"{name}: no stage keeps a stem")
 
 
 def _in_order(name: str, stages: Sequence[_Stage]) -> list[_Stage]:
-    """Put the stages in an order in which each finds what it reads."""
+    """Sort the stages so that each runs after those that it reads from."""
     ordered: list[_Stage] = []
     waiting = list(stages)
     while waiting:
@@ -167,7 +167,7 @@ def _in_order(name: str, stages: Sequence[_Stage]) -> list[_Stage]:
 
 
 def _serves(stage: _Stage, stages: Sequence[_Stage]) -> dict[str, tuple[str, ...]]:
-    """Return which stems that come out need each target of a stage."""
+    """Return, for each target of a stage, the outputs that need it."""
     serves = {}
     for own, ours in stage.names.items():
         needing = [ours] if ours in stage.keep else []

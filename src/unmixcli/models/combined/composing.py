@@ -1,14 +1,15 @@
-"""From tables and names such as ``a+b`` to known models."""
+"""Turn tables, and names such as ``a+b``, into known models."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ...errors import ModelError, UnmixError
 from ..known import KnownModel
 from .ensemble_card import Find
+from .tables import Described
 
 Plugins = Mapping[str, Any]
 """Plugins by name; those of combinations have ``compose``."""
@@ -23,17 +24,17 @@ class MissingPart(ModelError):
 class Composer:
     """Turns the tables of one catalogue into known models.
 
-    A combination may be made of others; each is composed when it is first needed.
+    A combination may contain others; each is composed when it is first needed.
 
     Parameters
     ----------
     tables : mapping of str to mapping
-        By the name of the model.
+        Keyed by the name of the model.
     find : callable
-        From the name of a model to what is known of it, for all other models.
+        Returns the known model for a name, for all other models.
     plugins : mapping
     where : str
-        The catalogue, for messages; empty for the one that ships.
+        The catalogue, for messages; empty for the built-in one.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class Composer:
         Raises
         ------
         ModelError
-            If the table is wrong, or is made of itself.
+            If the table is wrong, or contains itself.
         """
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
-            raise ModelError(f"{self._label(name)}: a loop: {circle}")
+            raise ModelError(f"{name}: a loop: {circle}")
         if name not in self._made:
             self._open.append(name)
             try:
@@ -76,12 +77,15 @@ class Composer:
         kind = table.get("plugin", "ensemble" if "members" in table else "chain")
         plugin = self._plugins.get(str(kind))
         if plugin is None or not hasattr(plugin, "compose"):
-            raise MissingPart(f"{label}, key plugin: no plugin {kind!r} makes models of others")
+            raise MissingPart(f"{label}, key plugin: no plugin {kind!r} combines models")
         try:
             card, parts = plugin.compose(name, table, self._part)
         except UnmixError as error:
-            kind_of = MissingPart if isinstance(error, MissingPart) else ModelError
-            raise kind_of(f"{self._where}, table {error}" if self._where else str(error)) from None
+            # A part in the same catalogue has named it already.
+            words = str(error)
+            if self._where and not words.startswith(self._where):
+                words = f"{self._where}, table {words}"
+            raise (MissingPart if isinstance(error, MissingPart) else ModelError)(words) from None
         return KnownModel(card, plugin, not self._where, parts)
 
     def _part(self, model: str) -> KnownModel:
@@ -96,19 +100,19 @@ class Composer:
         return f"{self._where}, table {name}" if self._where else name
 
 
-def split_sum(text: str, find: Callable[[str], KnownModel | None]) -> list[str] | None:
+def split_sum(text: str, known: Container[str]) -> list[str] | None:
     """Split ``a+b+c`` into names of models, which may contain a plus themselves.
 
     Parameters
     ----------
     text : str
-    find : callable
-        Returns what is known of a model, or None.
+    known : container of str
+        The names of all models.
 
     Returns
     -------
     list of str or None
-        None if it is no such sum. Longer names win.
+        None if it is not such a sum. Longer names win.
     """
     pieces = text.split("+")
     if len(pieces) < 2 or not all(piece.strip() for piece in pieces):
@@ -118,7 +122,7 @@ def split_sum(text: str, find: Callable[[str], KnownModel | None]) -> list[str] 
     while first < len(pieces):
         for end in range(len(pieces), first, -1):
             name = "+".join(pieces[first:end]).strip()
-            if name != text and find(name) is not None:
+            if name != text and name in known:
                 break
         else:
             name, end = pieces[first].strip(), first + 1
@@ -128,9 +132,17 @@ def split_sum(text: str, find: Callable[[str], KnownModel | None]) -> list[str] 
 
 
 def name_of_sum(parts: list[KnownModel]) -> str:
-    """Return a name for an ensemble on the spot, which becomes the name of a folder."""
+    """Return a name, usable as a folder name, for an ensemble such as ``a+b``."""
     name = "+".join(part.card.name for part in parts)
     if len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST - 9]}+{digest}"
+
+
+def average_of(known: KnownModel, plugin: Any) -> KnownModel:
+    """Return an ensemble of one model with itself, under its name."""
+    table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
+    members = {"members": [known.card.name]}
+    card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
+    return KnownModel(card, plugin, known.shipped, parts)

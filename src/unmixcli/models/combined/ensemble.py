@@ -1,4 +1,4 @@
-"""An ensemble at work: several models on one mixture, combined block by block."""
+"""Run an ensemble: several models on one mixture, combined block by block."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Ensemble:
     ----------
     card : ModelCard
     models : sequence of Model or None
-        Those of the card's members; None for one that no target wanted needs.
+        The models of the card's members; None for one that no wanted target needs.
     targets : sequence of str
-        Those wanted.
+        The wanted targets.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Ensemble:
         self._settings = settings
         self._members: list[tuple[int, Part]] = []
         self._weights: list[list[float]] = []
-        """For each member in use what it counts for each of the targets."""
+        """For each member in use, its weight for each of the targets."""
         self._rows: list[list[int]] = []
-        """Which of its stems each of the targets is."""
+        """For each member in use, the index of its stem for each of the targets."""
         for k, (member, model) in enumerate(zip(card.members, models, strict=True)):
             if model is None:
                 continue
@@ -95,7 +95,7 @@ class Ensemble:
 def _averaged(
     runs: Sequence[Iterator[Block]], views: Sequence[View], mixture: Mixture, stems: int
 ) -> Iterator[Block]:
-    """Average what a model makes of several views of a mixture."""
+    """Average a model's estimates for several views of a mixture."""
     length = mixture.length
     if len(runs) == 1:
         return runs[0]
@@ -105,7 +105,7 @@ def _averaged(
 
 
 class _Share:
-    """The progress of several that work side by side, as one."""
+    """Combines the progress of several parallel separations."""
 
     def __init__(self, count: int, progress: Progress) -> None:
         self._done: list[float] = []

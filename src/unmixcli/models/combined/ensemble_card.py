@@ -1,4 +1,4 @@
-"""From the table of an ensemble to its card."""
+"""Turn the table of an ensemble into its card."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from ..known import KnownModel
 from .tables import WEIGHTED, EnsembleTable, MemberTable, check_targets, make_card, read_table
 
 Find = Callable[[str], KnownModel]
-"""From the name of a model to what is known of it."""
+"""Returns the known model for a name."""
 
 
 def compose_ensemble(
     name: str, table: Mapping[str, Any], find: Find
 ) -> tuple[ModelCard, tuple[KnownModel, ...]]:
-    """Make the card of an ensemble.
+    """Build the card of an ensemble.
 
     Parameters
     ----------
     name : str
     table : mapping
-        As a catalogue has it.
+        The table in a catalogue.
     find : callable
 
     Returns
     -------
     card : ModelCard
-        Its ``parameters`` are the method and, by target, what each member counts.
+        Its ``parameters`` are the method and, by target, the weight of each member.
     parts : tuple of KnownModel
         Its members.
 
     Raises
     ------
     ModelError
-        If a member is unknown or has no such target, no target is common to
-        all, or nothing counts for a target.
+        If a member is unknown or lacks a target, no target is common to all, or
+        all weights of a target are zero.
     """
     ensemble = read_table(EnsembleTable, name, table)
     parts = tuple(find(member.model) for member in ensemble.members)
@@ -68,7 +68,7 @@ def compose_ensemble(
 
 
 def _names(name: str, member: MemberTable, part: KnownModel) -> dict[str, str]:
-    """Return what each target of a member is called in the ensemble."""
+    """Return the name in the ensemble of each target of a member."""
     check_targets(name, "key members", part, member.targets)
     names = {own: member.targets.get(own, own) for own in part.card.targets}
     ours = list(names.values())
@@ -81,8 +81,8 @@ def _names(name: str, member: MemberTable, part: KnownModel) -> dict[str, str]:
         for target in member.weights:
             if target not in ours:
                 raise ModelError(
-                    f"{name}, key members: weights of {part.card.name} speak of {target!r}, "
-                    f"it has {', '.join(ours)}"
+                    f"{name}, key members: weights of {part.card.name} name {target!r}, but "
+                    f"it has only {', '.join(ours)}"
                 )
     return names
 
@@ -103,15 +103,15 @@ def _common(
         for member, names in zip(members, named, strict=True)
     )
     raise ModelError(
-        f"{name}: its models have no target in common: {has}; a table in a models.toml can say "
-        'which is which, with targets = {theirs = "ours"}'
+        f"{name}: its models have no target in common: {has}; write a table in models.toml that "
+        'maps them, with targets = {theirs = "ours"}'
     )
 
 
 def _weights(
     name: str, target: str, ensemble: EnsembleTable, named: Sequence[Mapping[str, str]]
 ) -> list[float]:
-    """Return what each member counts for a target."""
+    """Return the weight of each member for a target."""
     weights = [
         0.0
         if target not in names.values()
@@ -123,11 +123,11 @@ def _weights(
     if not any(weights):
         has = any(target in names.values() for names in named)
         why = "all weights are zero" if has else "no member has it"
-        raise ModelError(f"{name}: nothing counts for the target {target}: {why}")
+        raise ModelError(f"{name}: the target {target} has no estimate: {why}")
     if ensemble.method not in WEIGHTED and not set(weights) <= {0, 1}:
         raise ModelError(
-            f"{name}: the method {ensemble.method} takes only the weights 0 and 1, "
-            f"unlike {' and '.join(sorted(WEIGHTED))}"
+            f"{name}: the method {ensemble.method} allows only the weights 0 and 1; "
+            f"{' and '.join(sorted(WEIGHTED))} allow others"
         )
     if ensemble.method == "phase-repair" and not all(weights):
         raise ModelError(f"{name}: phase-repair needs both members for the target {target}")
@@ -140,7 +140,7 @@ def _rest(
     named: Sequence[Mapping[str, str]],
     targets: Sequence[str],
 ) -> str | None:
-    """Return the rest of an ensemble, if the average of its members' rests is just that."""
+    """Return the rest of an ensemble, if it is the average of its members' rests."""
     rests = {names.get(part.card.rest or "") for part, names in zip(parts, named, strict=True)}
     rest = rests.pop()
     if rests or rest not in targets or len(targets) < 2:

@@ -1,8 +1,8 @@
-"""How the stems of several models become one: sample by sample, or bin by bin.
+"""Methods that combine the stems of several models: sample by sample, or bin by bin.
 
-Every method takes the members' stems of one target, stacked, and what each
-counts. Those on samples work on blocks of any length; those on spectra on
-consecutive frames of the STFT of `unmixcli.signal.stft`.
+Every method takes the members' stems of one target, stacked, and their weights.
+Methods on samples work on blocks of any length; methods on spectra work on
+consecutive frames of the STFT in `unmixcli.signal.stft`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from ...signal.stft import Framing, OverlapAdd, block_sizes, frame_blocks, overl
 from ..interface import Block
 
 FRAMING = Framing()
-"""4096 samples a frame, 1024 from one to the next."""
+"""Frames of 4096 samples, with a hop of 1024."""
 _FRAMES = 32
-"""Frames that are combined at a time."""
+"""Frames to combine at a time."""
 _STEP = 32768
-"""Samples that are combined at a time."""
+"""Samples to combine at a time."""
 
 Weights = Sequence[float]
 Spectra = torch.Tensor
 """Shape (members, channels, frames, bins), complex128.
 
-Which member is the largest, and the phase of what nearly cancels, turn on the
-last bits: with float64 they do not depend on how a track is cut into blocks.
+The last bits decide which member is largest, and the phase of sums that nearly
+cancel: with float64 they do not depend on how a track is cut into blocks.
 """
 
 
 def average(stems: Sequence[Block], weights: Weights) -> Block:
-    """Weighted mean; of equal stems it is that stem to the bit."""
-    # In float64, where no weights and no sums can disturb the bits of a float32.
+    """Return the weighted mean; for identical stems exactly that stem."""
+    # In float64, so that weights and sums do not change the bits of a float32.
     total = np.zeros(stems[0].shape)
     for stem, weight in zip(stems, weights, strict=True):
         total += stem * np.float64(weight)
@@ -45,26 +45,26 @@ def average(stems: Sequence[Block], weights: Weights) -> Block:
 
 
 def median(stems: Sequence[Block], weights: Weights) -> Block:
-    """Median of each sample; of an even number, the mean of the two in the middle."""
+    """Return the median of each sample; for an even number, the mean of the middle two."""
     middle: Block = np.median(np.stack(stems), axis=0)
     return middle.astype(np.float32)
 
 
 def _with_phase(magnitude: torch.Tensor, sum_: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
-    """Give magnitudes the phase of a sum, or of the first member where the sum is nothing."""
+    """Give magnitudes the phase of a sum, or of the first member where the sum is zero."""
     phased = torch.where(sum_.abs() > 0, sum_, first)
     return magnitude * torch.sgn(phased)
 
 
 def mean_spectrum(spectra: Spectra, weights: Weights) -> torch.Tensor:
-    """Weighted mean of the magnitudes, with the phase of the weighted sum."""
+    """Return the weighted mean of the magnitudes, with the phase of the weighted sum."""
     share = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     share = share.view(-1, 1, 1, 1)
     return _with_phase((spectra.abs() * share).sum(0), (spectra * share).sum(0), spectra[0])
 
 
 def median_spectrum(spectra: Spectra, weights: Weights) -> torch.Tensor:
-    """Median of the magnitudes, with the phase of the sum."""
+    """Return the median of the magnitudes, with the phase of the sum."""
     ordered = spectra.abs().sort(0).values
     count = len(ordered)
     middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
@@ -72,12 +72,12 @@ def median_spectrum(spectra: Spectra, weights: Weights) -> torch.Tensor:
 
 
 def max_spectrum(spectra: Spectra, weights: Weights) -> torch.Tensor:
-    """Of each bin the member with the largest magnitude; the first of equal ones."""
+    """Return, for each bin, the (first) member with the largest magnitude."""
     return _chosen(spectra, spectra.abs().argmax(0))
 
 
 def min_spectrum(spectra: Spectra, weights: Weights) -> torch.Tensor:
-    """Of each bin the member with the smallest magnitude; the first of equal ones."""
+    """Return, for each bin, the (first) member with the smallest magnitude."""
     return _chosen(spectra, spectra.abs().argmin(0))
 
 
@@ -88,7 +88,7 @@ def _chosen(spectra: Spectra, member: torch.Tensor) -> torch.Tensor:
 def phase_repair(
     spectra: Spectra, weights: Weights, sample_rate: int, low: float, high: float
 ) -> torch.Tensor:
-    """Magnitudes of the first member, between two frequencies with the phase of the second."""
+    """Return the first member, with the second's phase between two frequencies."""
     frequencies = torch.arange(FRAMING.bins) * (sample_rate / FRAMING.n_fft)
     inside = (frequencies >= low) & (frequencies <= high)
     first, second = spectra
@@ -109,7 +109,7 @@ _ON_SPECTRA: Mapping[str, Callable[..., torch.Tensor]] = {
 }
 
 Choice = Sequence[tuple[int, int, float]]
-"""What goes into one target: of which member, which of its stems, and what it counts."""
+"""The terms of one target: member, index of its stem, and weight."""
 
 
 def combine(
@@ -122,15 +122,15 @@ def combine(
 ) -> Iterator[Block]:
     """Combine the stems of several models, block by block.
 
-    The members are advanced side by side, so that nothing is held but what one
-    is ahead of another: at most one segment.
+    The members advance together, so that at most one segment is held: the
+    distance of one member ahead of another.
 
     Parameters
     ----------
     members : sequence of iterator of ndarray, shape (stems, channels, samples)
-        What each model makes, in blocks of any lengths that add up to `length`.
+        The stems of each model, in blocks of any lengths that add up to `length`.
     choices : sequence
-        For each target what goes into it.
+        The terms of each target.
     length : int
     sample_rate : int
         In Hz.
@@ -142,7 +142,7 @@ def combine(
     Yields
     ------
     ndarray, shape (targets, channels, samples)
-        A target that only one member has is that member's, to the bit.
+        A target of only one member is exactly that member's stem.
     """
     if method in _ON_SAMPLES or all(len(choice) == 1 for choice in choices):
         yield from _on_samples(members, choices, length, _ON_SAMPLES.get(method, average))
@@ -181,7 +181,7 @@ def _on_spectra(
     work: Callable[..., torch.Tensor],
 ) -> Iterator[Block]:
     sizes = block_sizes(FRAMING.frames(length), _FRAMES)
-    # What only one member has passes by untouched.
+    # Stems of only one member are passed on unchanged.
     alone = {choice[0][0] for choice in choices if len(choice) == 1}
     shared = {member for choice in choices for member, *_ in choice if len(choice) > 1}
     streams = {k: tee(members[k]) for k in alone & shared}

@@ -1,4 +1,4 @@
-"""The options of ensembles: how often each member hears the mixture."""
+"""The options of ensembles: test-time averaging."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Options(BaseModel):
-    """Test-time averaging; ``--option`` takes these for any model that has none of that name."""
+    """Test-time averaging; ``--option`` accepts these for any model without such options."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -14,13 +14,14 @@ class Options(BaseModel):
         default=1,
         ge=1,
         le=64,
-        description="Runs with the mixture delayed a little more each time, averaged. Each "
-        "takes as long as one run without.",
+        description="Number of runs to average, each with the mixture delayed a little more. "
+        "Each run takes as long as one without this option.",
     )
     polarity: bool = Field(
-        default=False, description="Average in one more run, of the mixture upside down."
+        default=False,
+        description="Average one more run, with the polarity of the mixture inverted.",
     )
     exchange: bool = Field(
         default=False,
-        description="Average in one more run, of the mixture with left and right exchanged.",
+        description="Average one more run, with left and right exchanged.",
     )

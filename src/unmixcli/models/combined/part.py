@@ -1,4 +1,4 @@
-"""A model as a part of another: its targets, the rest included, at the rate of what it reads."""
+"""A model as a part of another: all its targets, including the rest, at its input's rate."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ..interface import Block, Mixture, Model, Progress, Request
 
 @dataclass(frozen=True)
 class Part:
-    """A loaded model that is asked for some of its targets.
+    """A loaded model, used for some of its targets.
 
     Parameters
     ----------
     card : ModelCard
     model : Model
-        Loaded for what ``card.needed`` names.
+        Loaded for the targets that ``card.needed`` names.
     targets : sequence of str
-        Those wanted, the rest perhaps among them.
+        The wanted targets, possibly including the rest.
     """
 
     card: ModelCard
@@ -41,7 +41,7 @@ class Part:
         Yields
         ------
         ndarray, shape (targets, mixture.channels, samples)
-            At the mixture's rate, together exactly as long as it.
+            At the mixture's rate, and exactly as long in total.
         """
         model = self.model
         adapted = AdaptedMixture(mixture, model.sample_rate, model.channels or mixture.channels)
@@ -59,7 +59,7 @@ class Part:
             Of the stems.
         stems : iterator of ndarray, shape (targets, channels, samples)
         """
-        if self.card.rest in self.targets:  # it has what the model's rate cannot hold
+        if self.card.rest in self.targets:  # the rest has frequencies above the model's range
             stems = self.separate(mixture, options, temp_dir, progress)
             return mixture.sample_rate, mixture.channels, stems
         model = self.model
@@ -70,7 +70,7 @@ class Part:
     def _estimates(
         self, adapted: AdaptedMixture, options: Any, temp_dir: Path | None, progress: Progress
     ) -> Iterator[Block]:
-        """Yield what the model makes, checked: (model.targets, channels, samples)."""
+        """Yield the model's checked stems, shape (model.targets, channels, samples)."""
         model = self.model
         request = Request(options, False, temp_dir)
         contract = Contract(
@@ -79,7 +79,7 @@ class Part:
         return contract.enforce(lambda: model.separate(adapted, request, progress))
 
     def _pick(self, stems: Iterator[Block], mixture: Mixture) -> Generator[Block, None, None]:
-        """Choose the targets wanted; the rest is what all others leave of the mixture."""
+        """Pick the wanted targets; the rest is the mixture minus all others."""
         rows = {target: row for row, target in enumerate(self.model.targets)}
         if tuple(rows) == self.targets:
             yield from stems
@@ -110,7 +110,7 @@ def rest_of(mixture: Block, stems: Block) -> Block:
 
 
 def finish(streams: Iterable[Iterator[Block]]) -> None:
-    """Run streams of which all samples were taken to their end: a model may have more to say."""
+    """Run fully consumed streams to their end, because a model may still report errors."""
     for stream in streams:
         for _ in stream:
             pass

@@ -25,12 +25,12 @@ class _Combination:
     """See `unmixcli.models.interface.Plugin`."""
 
     def cards(self) -> tuple[ModelCard, ...]:
-        return ()  # they follow from the cards of others, see `compose`
+        return ()  # `compose` builds them from the cards of others
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
     ) -> NoReturn:
-        raise ModelError(f"{card.name} is made of other models, but names none")
+        raise ModelError(f"{card.name} combines other models, but names none")
 
 
 class _Ensembles(_Combination):

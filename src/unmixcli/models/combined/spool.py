@@ -1,4 +1,4 @@
-"""Stems of a chain that wait in a temporary file until a later stage reads them."""
+"""Store the stems of a chain in a temporary file until a later stage reads them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _ITEM = 4  # float32
 class Spool:
     """Audio in a temporary file; a context manager that frees it.
 
-    Once written it is a `unmixcli.models.interface.Mixture`, readable any
-    number of times, by several threads at once.
+    After writing, it is a `unmixcli.models.interface.Mixture`, readable any
+    number of times and by several threads at once.
 
     Parameters
     ----------
     sample_rate, channels, length : int
     directory : Path or None
-        Where the file goes, see `open_scratch`.
+        Folder of the file; see `open_scratch`.
 
     Raises
     ------
     SpoolError
-        If there is no room for it.
+        If the disk has no room for it.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Spool:
             frames = min(_BLOCK, self.length - first)
             data = file.read(_ITEM * self.channels * frames)
             if len(data) < _ITEM * self.channels * frames:
-                raise SpoolError("a temporary file was cut short while it was in use")
+                raise SpoolError("a temporary file was truncated while in use")
             yield np.frombuffer(data, np.float32).reshape(frames, self.channels).T
 
     def __enter__(self) -> Self:
@@ -78,7 +78,7 @@ class Spool:
 
 
 def write_all(stems: Iterable[Audio], spools: list[Spool | None]) -> None:
-    """Write each stem into its spool, as far as it has one."""
+    """Write each stem that has a spool into it."""
     for block in stems:
         for stem, spool in zip(block, spools, strict=True):
             if spool is not None:

@@ -1,4 +1,4 @@
-"""The tables of a catalogue that describe ensembles and chains, and what both have in common."""
+"""The catalogue tables of ensembles and chains, and the code that both share."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Method = Literal[
     "phase-repair",
 ]
 WEIGHTED = frozenset(("average", "mean-spectrum"))
-"""The methods in which a member may count more than another."""
+"""The methods that support weights other than 0 and 1."""
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _model_alone(value: Any) -> Any:
-    """Accept the name of a model for a table that names nothing else."""
+    """Accept the name of a model instead of a table with only that name."""
     return {"model": value} if isinstance(value, str) else value
 
 
 def _words(value: Any) -> Any:
-    """Write numbers and truths of a table of options as one would type them."""
+    """Turn numbers and booleans in a table of options into the text a user would type."""
     if not isinstance(value, Mapping):
         return value
     return {
@@ -54,9 +54,9 @@ class MemberTable(_Table):
 
     model: str
     weights: Weight | dict[Name, Weight] = 1.0
-    """What it counts, for all targets or by target."""
+    """Its weight, for all targets or by target."""
     targets: dict[Name, Name] = {}
-    """What its targets are called in the ensemble, where that differs."""
+    """The names of its targets in the ensemble, if they differ."""
     options: Options = {}
 
 
@@ -65,16 +65,16 @@ class StageTable(_Table):
 
     model: str
     input: str = "mixture"
-    """What it reads: the mixture, a stem of another stage, or a sum of these."""
+    """Its input: the mixture, a stem of another stage, or a sum of these."""
     names: dict[Name, Name] = {}
-    """What its targets are called in the chain, where that differs."""
+    """The names of its targets in the chain, if they differ."""
     keep: tuple[Name, ...] | None = None
-    """The stems to put out, by their names in the chain; not given, all that no stage reads."""
+    """The stems to output, by their names in the chain; by default all that no stage reads."""
     options: Options = {}
 
 
 class Described(_Table):
-    """What the table of a combination may say of the whole."""
+    """The keys of a combination's table that describe it as a whole."""
 
     plugin: str = ""
     title: str = ""
@@ -91,16 +91,16 @@ class EnsembleTable(Described):
     members: tuple[Annotated[MemberTable, BeforeValidator(_model_alone)], ...] = Field(min_length=1)
     method: Method = "average"
     targets: tuple[Name, ...] = ()
-    """Not given, those that all members have."""
+    """By default, those that all members have."""
     low: float = Field(default=500.0, ge=0, allow_inf_nan=False)
     high: float = Field(default=5000.0, gt=0, allow_inf_nan=False)
-    """Of phase-repair, in Hz: where the second member's phase is taken."""
+    """The range of phase-repair, in Hz, in which the second member's phase is used."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.method == "phase-repair":
             if len(self.members) != 2:
-                raise ValueError("phase-repair takes two members: magnitudes, then phases")
+                raise ValueError("phase-repair needs two members: magnitudes, then phases")
             if self.low >= self.high:
                 raise ValueError("low must be below high")
         elif {"low", "high"} & self.model_fields_set:
@@ -123,7 +123,7 @@ def read_table(kind: type[_T], name: str, table: Mapping[str, Any]) -> _T:
     Raises
     ------
     ModelError
-        At the first mistake, naming the key.
+        At the first mistake; the message names the key.
     """
     try:
         return kind.model_validate(table)
@@ -135,7 +135,7 @@ def read_table(kind: type[_T], name: str, table: Mapping[str, Any]) -> _T:
 
 
 def check_targets(name: str, who: str, known: KnownModel, given: Mapping[str, Any]) -> None:
-    """Raise `ModelError` if a table speaks of a target that a model does not have."""
+    """Raise `ModelError` if a table names a target that a model does not have."""
     for target in given:
         if target not in known.card.targets:
             raise ModelError(
@@ -152,12 +152,12 @@ def make_card(
     members: Sequence[Member],
     **fields: Any,
 ) -> ModelCard:
-    """Make the card of a combination: what its table says, and what follows from its parts.
+    """Build the card of a combination from its table and its parts.
 
     Raises
     ------
     ModelError
-        If the table says something that no card can say.
+        If the table has values that no card may have.
     """
     cards = [part.card for part in parts]
     channels = {card.channels for card in cards}
@@ -165,7 +165,7 @@ def make_card(
         "name": name,
         "plugin": plugin,
         "members": members,
-        # The highest, so that nothing is lost of what one of them makes.
+        # The highest, so that no part loses its high frequencies.
         "sample_rate": max(card.sample_rate for card in cards),
         "channels": channels.pop() if len(channels) == 1 else None,
         "title": table.title,
@@ -189,7 +189,7 @@ def make_card(
 
 
 def _licence(cards: Sequence[ModelCard]) -> str:
-    """Name the licences of all parts, unless one of them is not stated."""
+    """List the licences of all parts, unless one of them is not stated."""
     if not all(card.licensed for card in cards):
         return NOT_STATED
     return "; ".join(dict.fromkeys(card.licence for card in cards))

@@ -1,7 +1,7 @@
-"""Views of a mixture: delayed, upside down, left and right exchanged; and back again.
+"""Views of a mixture: delayed, inverted, or with left and right exchanged.
 
-A network is not quite the same to each of them, so the mean of what it makes
-of several is better than any one of these (test-time averaging).
+A network makes slightly different errors on each view, so the mean of its
+estimates is better than each single one (test-time averaging).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ..interface import Block, Mixture
 from .options import Options
 
 LONGEST = 0.5
-"""Seconds of the longest delay that is never reached, as in Demucs."""
+"""Upper bound of the delays in seconds, as in Demucs."""
 
 
 @dataclass(frozen=True)
 class View:
-    """How a mixture is shown.
+    """A transformation of a mixture.
 
     Attributes
     ----------
     delay : int
-        Samples of silence in front.
+        Samples of silence in front of it.
     inverted : bool
         Whether its polarity is reversed.
     exchanged : bool
@@ -38,11 +38,11 @@ class View:
     exchanged: bool = False
 
     def of(self, mixture: Mixture) -> Mixture:
-        """Return the mixture as it is seen."""
+        """Return the transformed mixture."""
         return mixture if self == View() else _Seen(mixture, self)
 
     def undo(self, stems: Iterable[Block], length: int) -> Iterator[Block]:
-        """Turn the stems of what is seen into those of the mixture, of this length."""
+        """Turn the stems of the transformed mixture into those of the mixture."""
         for block in crop(stems, self.delay, self.delay + length) if self.delay else stems:
             yield self._turn(block)
 
@@ -54,7 +54,7 @@ class View:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A mixture through a view."""
+    """A transformed mixture."""
 
     mixture: Mixture
     view: View
@@ -79,7 +79,7 @@ class _Seen:
 
 
 def views_for(options: Options | None, mixture: Mixture) -> list[View]:
-    """Return the views that options ask for; the plain one is always first.
+    """Return the views for some options; the unchanged mixture comes first.
 
     Delays are evenly spread over half a second, so that the same options always
     give the same stems.

@@ -16,6 +16,9 @@ from .layout import Layout, read_layout
 from .network import Transform
 from .options import Options, Parameters
 
+UNUSED_KEYS = frozenset({"_metadata"})
+"""What some published files hold besides the network."""
+
 
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
@@ -30,7 +33,7 @@ def load_model(
         raise ModelError(
             f"{card.name} names {len(card.weights)} weights files; a RoFormer is one file"
         )
-    file = open_tensors(weights[card.weights[0].file])
+    file = open_tensors(weights[card.weights[0].file], UNUSED_KEYS)
     layout = read_layout(file, card.sample_rate, parameters.n_fft)
     _compare(file, layout, card, parameters)
     heads = [parameters.head_of(card, target) for target in targets]
@@ -41,7 +44,7 @@ def load_model(
         chunk = parameters.chunk
         if options.chunk is not None:
             chunk = round(options.chunk * card.sample_rate)
-        return ChunkScheme(chunk, options.overlap or parameters.overlap)
+        return ChunkScheme(chunk, options.overlap or parameters.overlap, parameters.normalised)
 
     return SegmentedModel(
         build_network(file, layout, heads, transform).to(place),

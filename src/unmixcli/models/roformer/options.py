@@ -50,6 +50,8 @@ class Parameters(BaseModel):
     """Samples in a frame; needed only for mel bands of an unusual size."""
     zero_dc: bool = False
     """Whether the constant part of stems is taken away."""
+    normalised: bool = False
+    """Whether the network reads the track less its mean, over its standard deviation."""
 
     @classmethod
     def of(cls, card: ModelCard) -> Self:

@@ -44,13 +44,13 @@ class Joining:
 
 
 class _Tail:
-    """What is not yet final of a sum."""
+    """The part of a sum that is not final yet."""
 
     def __init__(self) -> None:
         self._held: Block | None = None
 
     def push(self, part: Block, settled: int) -> Block:
-        """Add a part that begins where what was returned last ends."""
+        """Add a part that follows the samples that were returned last."""
         if self._held is not None:
             # A short last part may end before the one before it.
             longer, shorter = sorted((part, self._held), key=lambda a: -a.shape[-1])
