@@ -30,7 +30,7 @@ AUTO = "auto"
 GoalName = Literal[
     "karaoke", "acapella", "stems", "six-stems", "drum-parts", "lead-vocals", "cleaning"
 ]
-"""What a model can be chosen for; see `unmixcli.models.goals`."""
+"""The goals that a model can be chosen for; see `unmixcli.models.goals`."""
 
 SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
 """Options of some models that have their own flags."""
@@ -311,7 +311,7 @@ class SeparationConfig(BaseModel):
         if self.duration == 0:
             raise ValueError("duration is 0 seconds, which leaves nothing to separate")
         if self.goal and self.model != AUTO:
-            raise ValueError("give either a model or what to choose one for (--for), not both")
+            raise ValueError("give either --model or --for, not both")
         if len(set(self.targets)) != len(self.targets):
             raise ValueError(f"a target is named twice: {', '.join(self.targets)}")
         return self

@@ -41,7 +41,7 @@ class Source:
     path: Path | None = None
     digest: str = ""
     by_content: bool = False
-    """Whether only the bytes tell, even if size and time are the same."""
+    """Whether to compare the bytes, even if size and time are the same."""
 
     @classmethod
     def of(cls, path: Path, by_content: bool = False) -> Source:
