@@ -157,7 +157,10 @@ def test_a_goal_and_the_hint_at_goals(run):
     assert result.code == 0 and Path("song_umx-synth/karaoke.wav").exists()
     line = next(line for line in result.err.splitlines() if line.startswith("chosen for karaoke"))
     assert "licence: MIT" in line and "--model umx-synth --preset karaoke" in line
-    assert "give either a model" in run("separate", "song.wav", "--for", "stems", "-m", "x").error
+    assert (
+        "give either --model or --for"
+        in run("separate", "song.wav", "--for", "stems", "-m", "x").error
+    )
     ranked = json.loads(run("models", "list", "--for", "karaoke", "--json").out)
     assert ranked["models"][-1]["model"] == "umx-synth" and ranked["models"][-1]["here"]
     assert "umx-synth" in run("models", "list", "--for", "karaoke").out
