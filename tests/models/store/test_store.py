@@ -244,7 +244,7 @@ def test_files_of_the_users_own(store, tmp_path):
 
 
 def test_a_file_that_a_package_brings(store):
-    weights = Weights(file="base", package_file="unmixcli:models/base.py")
+    weights = Weights(file="base", package_file="unmixcli:models/interface.py")
     card = ModelCard(name="b", plugin="toy", targets=["x"], sample_rate=1, weights=[weights])
     path = store.ensure(card, card.weights, offline=True)["base"]
     assert path.name == "base.py" and path.is_file()
