@@ -53,25 +53,36 @@ def _cut_off(file: BinaryIO) -> str:
 
 
 def _promised_end(file: BinaryIO, head: bytes) -> int:
-    """Return the position where the sound should end, or 0 if the file does not store it."""
-    kind = head[:4]
-    if kind in (b"RIFF", b"RF64", b"BW64"):
-        return _riff_end(file, wide=kind != b"RIFF")
-    if kind == b"FORM":
-        return _find(_chunks(file, 12, 4, "big"), b"SSND")
-    if kind == b"caff":
-        return _find(_chunks(file, 8, 8, "big"), b"data")
-    if head == b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00":
-        return _w64_end(file)
-    if kind == b".snd":
-        size = int.from_bytes(head[8:12], "big")
-        return 0 if size >= _UNKNOWN else int.from_bytes(head[4:8], "big") + size
-    if kind == b"\x1a\x45\xdf\xa3":
-        return _matroska_end(file)
-    return _mp4_end(file) if head[4:8] == b"ftyp" else 0
+    """Return where the sound of a file should end, 0 if it does not say so."""
+    find = _ENDS.get(head[:4])
+    if find is None and head[4:8] == b"ftyp":
+        find = _mp4_end
+    return find(file) if find else 0
 
 
-def _riff_end(file: BinaryIO, wide: bool) -> int:
+def _riff_end(file: BinaryIO) -> int:
+    return _data_end(file, wide=False)
+
+
+def _rf64_end(file: BinaryIO) -> int:
+    return _data_end(file, wide=True)
+
+
+def _aiff_end(file: BinaryIO) -> int:
+    return _find(_chunks(file, 12, 4, "big"), b"SSND")
+
+
+def _caf_end(file: BinaryIO) -> int:
+    return _find(_chunks(file, 8, 8, "big"), b"data")
+
+
+def _au_end(file: BinaryIO) -> int:
+    file.seek(4)
+    start, size = (int.from_bytes(file.read(4), "big") for _ in range(2))
+    return 0 if size >= _UNKNOWN else start + size
+
+
+def _data_end(file: BinaryIO, wide: bool) -> int:
     size_in_ds64 = 0
     for name, start, size in _chunks(file, 12, 4, "little"):
         if name == b"ds64":
@@ -79,10 +90,8 @@ def _riff_end(file: BinaryIO, wide: bool) -> int:
             size_in_ds64 = int.from_bytes(file.read(8), "little")
         if name == b"data":
             if wide and size == 0xFFFF_FFFF:
-                size = size_in_ds64
-            elif size >= _UNKNOWN:
-                return 0
-            return start + size
+                return start + size_in_ds64
+            return 0 if size >= _UNKNOWN else start + size
     return 0
 
 
@@ -173,3 +182,16 @@ def _mp4_end(file: BinaryIO) -> int:
             return 0
         start += size
     return 0
+
+
+_ENDS = {
+    b"RIFF": _riff_end,
+    b"RF64": _rf64_end,
+    b"BW64": _rf64_end,
+    b"FORM": _aiff_end,
+    b"caff": _caf_end,
+    b"riff": _w64_end,
+    b".snd": _au_end,
+    b"\x1a\x45\xdf\xa3": _matroska_end,
+}
+"""By the first bytes of a file."""

@@ -48,6 +48,7 @@ CHANGES_SOUND = frozenset(
         "only_mixes",
         "sample_rate",
         "precision",
+        "sum",
     )
 )
 CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
@@ -165,6 +166,13 @@ class SeparationConfig(BaseModel):
         default=False,
         description="Also write the mixture minus the targets: as 'accompaniment' with one "
         "target, as 'residual' with several.",
+    )
+    sum: str = Field(
+        default="none",
+        min_length=1,
+        description="Make the stems add up to the mixture: exact spreads what they leave of it "
+        "over all of them, by their share at each time and frequency; the name of a stem gives "
+        "it to that one.",
     )
     start: float = Field(
         default=0.0, ge=0, allow_inf_nan=False, description="Start at this second of the track."

@@ -154,7 +154,8 @@ class Order:
         return order_of(
             chosen,
             f"chosen for {config.goal}: {card.name} ({card.title}; licence: {card.licence}); "
-            f"to choose it yourself: --model {card.name}",
+            f"to choose it yourself: --model {card.name}"
+            + (f" --preset {chosen.preset}" if chosen.preset else ""),
         )
 
     def known(self, registry: Registry, model: str = "") -> KnownModel:
