@@ -1,4 +1,4 @@
-"""The networks that read segments in bfloat16: inaudibly near float32, and really computed in it."""
+"""Networks that read segments, in bfloat16: inaudibly near float32, and really computed so."""
 
 from __future__ import annotations
 
