@@ -41,7 +41,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
     """As a value of the file and as the text of a variable."""
     values = {
         "model": ("'umxl'", "umxl", "umxl"),
-        "goal": ("'karaoke'", "Karaoke", "karaoke"),
+        "goal": ("'stems'", "stems", "stems"),
         "effort": ("'best'", "best", "best"),
         "targets": ("['vocals', 'drums']", "vocals,drums", ("vocals", "drums")),
         "residual": ("true", "yes", True),

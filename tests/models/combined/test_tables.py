@@ -129,7 +129,7 @@ def test_sums_on_the_command_line():
 
 def test_options_nobody_has():
     known = registry_of(toy("a"), toy("b")).resolve("a+b")
-    with pytest.raises(UsageError, match=r"no model of a\+b has an option 'gains'.*gain"):
+    with pytest.raises(UsageError, match=r"no model in a\+b has an option 'gains'.*gain"):
         known.validate_options({"gains": "2"}, {})
     options, idle = known.validate_options({"gain": "2"}, {"niter": 3})
     assert idle == ("niter",) and options.parts[1].gain == 2

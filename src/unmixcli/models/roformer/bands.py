@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .transformer import unit
+from . import transformer
 
 CPU_VALUES = 1 << 19
 """Hidden values that a mask estimator computes at once on a processor: 2 MiB, for the cache."""
@@ -115,7 +115,9 @@ class BandSplit(nn.Module):
         features = spectrum.new_empty(len(spectrum), self._count, self._dim)
         for group in self._groups:
             parts = torch.stack([band.of(spectrum).flatten(1) for band in group.bands])
-            for band, values in zip(group.bands, group(unit(parts), slice(None)), strict=True):
+            for band, values in zip(
+                group.bands, group(transformer.unit(parts), slice(None)), strict=True
+            ):
                 features[:, band.index] = values
         return features
 
@@ -155,7 +157,7 @@ class MaskEstimator(nn.Module):
 def _parts(group: BandLayers, features: Tensor) -> Iterator[tuple[slice, slice]]:
     """Divide a group's work: which bands, which frames."""
     count = len(features)
-    if features.device.type != "cpu":
+    if not transformer.on_processor(features):
         yield slice(None), slice(None)
         return
     frames = max(1, CPU_VALUES // group.widest)

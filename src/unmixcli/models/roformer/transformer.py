@@ -27,6 +27,11 @@ GPU_TOKENS = 65536
 _SMALLEST = 1e-12
 
 
+def on_processor(tensor: Tensor) -> bool:
+    """Tell whether work on a tensor goes by cache-sized blocks, not by large launches."""
+    return tensor.device.type == "cpu"
+
+
 def unit(x: Tensor) -> Tensor:
     """Scale vectors to length 1, (..., dim) to a new tensor (..., dim); zeros stay zeros."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
@@ -211,7 +216,7 @@ class Trunk(nn.Module):
     def forward(self, x: Tensor) -> None:
         """Change features `x`, shape (frames, bands, dim), contiguous, in place."""
         frames, bands, _ = x.shape
-        tokens = CPU_TOKENS if x.device.type == "cpu" else GPU_TOKENS
+        tokens = CPU_TOKENS if on_processor(x) else GPU_TOKENS
         for stage in self._stages:
             for part in torch.split(x, max(1, tokens // frames), dim=1):
                 stage.attention(part.transpose(0, 1))
@@ -224,7 +229,7 @@ def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None
     """Add ``values @ weights + bias`` to `x`, without a tensor for the product if possible."""
     if x.is_contiguous():
         x.flatten(0, 1).addmm_(values.flatten(0, 1), weights)
-    elif x.device.type == "cpu":
+    elif on_processor(x):
         for sequence, value in zip(x, values, strict=True):
             sequence.addmm_(value, weights)
     else:

@@ -15,7 +15,7 @@ from ...errors import FetchError
 from ...words import plain
 
 _LONGEST = 80
-"""Characters of a server's words that are shown."""
+"""Number of characters of a server's message to show."""
 _A_YEAR = 365 * 86400.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
