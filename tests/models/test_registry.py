@@ -120,7 +120,7 @@ def test_listing_imports_no_torch():
     code = """
 import sys
 from importlib.metadata import entry_points
-from unmixcli.registry import GROUP, Registry
+from unmixcli.models.registry import GROUP, Registry
 ours = [entry for entry in entry_points(group=GROUP) if entry.dist.name == "unmixcli"]
 assert ours and not Registry(entry_points=ours).problems
 print(*sys.modules)

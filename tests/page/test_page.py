@@ -180,7 +180,7 @@ def test_every_stem_has_a_colour_in_both_schemes():
 )
 def test_pieces_cover_the_track(length):
     audio = np.arange(length, dtype=np.float32)[None]
-    found = list(sound.pieces(blocks(audio, 65536)))
+    found = list(sound.pieces(blocks(audio, 65536), length))
     assert len(found) == sound.count_pieces(length)
     for k, piece in enumerate(found):
         first = max(0, k * sound.PIECE - sound.MARGIN)

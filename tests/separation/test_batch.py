@@ -374,10 +374,10 @@ def test_our_own_stems_are_no_recordings(run: Run, album: list[str], tiny_model:
 
 _DIE = """
 import os, signal, sys
-from unmixcli.audio.parts import Part
+from unmixcli.files.parts import Part
 from unmixcli.audio.writing import StemWriter
 from unmixcli.cli.app import main
-from unmixcli.manifest import Manifest
+from unmixcli.stems.manifest import Manifest
 
 def die_at(owner, name, call, before):
     original = getattr(owner, name)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from ..options.config import SeparationConfig
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -91,25 +88,40 @@ class Encoding:
     clip: str
 
     @classmethod
-    def of(cls, config: SeparationConfig) -> Encoding:
-        """Make the choices of a config.
+    def of(
+        cls,
+        name: str,
+        bit_depth: str | None = None,
+        quality: float | None = None,
+        clip: str | None = None,
+        sample_rate: int | str = "input",
+    ) -> Encoding:
+        """Make the choices that a format leaves.
+
+        Parameters
+        ----------
+        name : str
+            One of `FORMATS`.
+        bit_depth, clip : str, optional
+        quality : float, optional
+            0 to 10.
+        sample_rate : int or str
+            A number of Hz is checked against the format's.
 
         Raises
         ------
         UsageError
             If the format does not have one of them.
         """
-        format = FORMATS[config.format]
-        if reason := misfit(config.format, config.bit_depth, config.quality, config.clip):
+        format = FORMATS[name]
+        if reason := misfit(name, bit_depth, quality, clip):
             raise UsageError(reason)
-        rate = config.sample_rate
-        if isinstance(rate, int) and not format.has_rate(rate):
+        if isinstance(sample_rate, int) and not format.has_rate(sample_rate):
             only = ", ".join(map(str, format.rates)) or f"up to {format.highest}"
-            raise UsageError(f"format {format.name} has no sample rate of {rate} Hz, only {only}")
-        depth: str = config.bit_depth or next(iter(format.encodings))
-        quality = format.quality if config.quality is None else config.quality
-        clip = config.clip or ("none" if depth == "32f" else "clamp")
-        return cls(format, depth, quality, clip)
+            raise UsageError(f"format {name} has no sample rate of {sample_rate} Hz, only {only}")
+        depth: str = bit_depth or next(iter(format.encodings))
+        quality = format.quality if quality is None else quality
+        return cls(format, depth, quality, clip or ("none" if depth == "32f" else "clamp"))
 
     @property
     def extension(self) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
-from ..models.known import Resolved
+from ..models.known import KnownModel
 from ..models.registry import Registry
 from ..models.store import Outcome
 from .models_result import (
@@ -189,7 +189,7 @@ def add(
     _raise_first(errors)
 
 
-def _resolve(registry: Registry, names: Iterable[str]) -> list[Resolved]:
+def _resolve(registry: Registry, names: Iterable[str]) -> list[KnownModel]:
     found = [registry.resolve(name) for name in names]
     return list({(known.card.plugin, known.card.name): known for known in found}.values())
 

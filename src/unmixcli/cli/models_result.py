@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..models.known import Resolved
+from ..models.known import KnownModel
 from ..models.store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]
@@ -116,7 +116,7 @@ class AddResult(BaseModel):
     files: list[AddedFile]
 
 
-def summarise(store: Store, known: Resolved) -> ModelSummary:
+def summarise(store: Store, known: KnownModel) -> ModelSummary:
     """Gather what `unmix models list` tells of a model; looks at files, hashes none."""
     card = known.card
     files = _files(store, known)
@@ -140,7 +140,7 @@ def summarise(store: Store, known: Resolved) -> ModelSummary:
     )
 
 
-def describe(store: Store, known: Resolved) -> InfoResult:
+def describe(store: Store, known: KnownModel) -> InfoResult:
     """Gather what `unmix models info` tells of a model."""
     return InfoResult(
         **summarise(store, known).model_dump(),
@@ -150,7 +150,7 @@ def describe(store: Store, known: Resolved) -> InfoResult:
     )
 
 
-def _files(store: Store, known: Resolved) -> list[FileInfo]:
+def _files(store: Store, known: KnownModel) -> list[FileInfo]:
     found = []
     for weights in known.card.weights:
         place = store.place(known.card, weights)
@@ -179,7 +179,7 @@ def _digest(sha256: str | None, sha512: str | None, prefix: str | None) -> str:
     return f"sha256:{prefix}..." if prefix else ""
 
 
-def _here(known: Resolved, files: list[FileInfo]) -> Here:
+def _here(known: KnownModel, files: list[FileInfo]) -> Here:
     if not files:
         return "-"
     if all(file.state == "missing" for file in files):
@@ -191,7 +191,7 @@ def _here(known: Resolved, files: list[FileInfo]) -> Here:
     return "own" if all(weights.path for weights in known.card.weights) else "yes"
 
 
-def _options(known: Resolved) -> list[OptionInfo]:
+def _options(known: KnownModel) -> list[OptionInfo]:
     if known.options is None:
         return []
     # The JSON schema has the words for types that a user can read.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +17,7 @@ from .summary import Summary
 from .ui import INTERRUPTED, Screen
 
 if TYPE_CHECKING:
-    from ..models.store import Report
-    from ..separation.batch import Outcome
+    from ..separation.results import Outcome
     from ..separation.separator import Separator
 
 WHAT = "What to separate"
@@ -144,19 +142,17 @@ def separate(
 def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterator[Outcome]:
     # Not before the options are known to be right: these are heavy.
     from ..separation.batch import Batch
-    from ..separation.separator import Separator
     from .models_view import fetch_progress
 
-    def fetching() -> AbstractContextManager[Report]:
-        return fetch_progress(screen.quiet)
-
-    def load(settled: SeparationConfig) -> Separator:
-        with fetching() as report:
-            separator = Separator(settled, fetch_progress=report)
+    def loaded(separator: Separator) -> None:
         screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
-        return separator
 
-    batch = Batch(config, load, lambda recording: screen.track(recording, batch.place), fetching)
+    batch = Batch(
+        config,
+        lambda recording: screen.track(recording, batch.place),
+        lambda: fetch_progress(screen.quiet),
+        loaded,
+    )
     for problem in batch.problems:
         screen.detail(f"left out: {problem}")
     yield from batch.run(inputs)
@@ -174,7 +170,7 @@ def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
 
 def record(outcome: Outcome) -> dict[str, object]:
     """Describe what came of a recording, for scripts."""
-    from ..separation.batch import Skipped
+    from ..separation.results import Skipped
 
     result = outcome.result
     about: dict[str, object] = {"source": outcome.source}

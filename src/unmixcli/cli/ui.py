@@ -20,11 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnmixError
-from ..words import display
+from ..words import clock, display
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
-    from ..separation.batch import Outcome
+    from ..separation.results import Outcome
     from .summary import Summary
 
 INTERRUPTED = 130
@@ -130,7 +130,7 @@ class Screen:
 
     def tell(self, outcome: Outcome) -> None:
         """Tell what came of a recording."""
-        from ..separation.batch import Skipped
+        from ..separation.results import Skipped
 
         result = outcome.result
         if isinstance(result, UnmixError):
@@ -189,13 +189,6 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._screen.warning(record.getMessage())
-
-
-def clock(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _console() -> Console:

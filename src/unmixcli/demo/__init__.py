@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..models.interface import Progress
 from ..options.config import SeparationConfig
-from ..separation.separator import SeparatedTrack, Separator
+from ..separation.results import SeparatedTrack
+from ..separation.separator import Separator
 
 TARGETS = ("vocals", "drums", "bass", "other")
 MIXTURE = Path(str(files(__package__))) / "mixture.ogg"

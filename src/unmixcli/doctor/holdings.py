@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..files import paths
 from ..files.scratch import default_directory
-from ..models.known import Resolved
+from ..models.known import KnownModel
 from ..models.registry import Registry
 from ..models.store import Store
 from ..words import display
@@ -69,7 +69,7 @@ def models() -> Iterator[Finding]:
         yield Finding.of("models", "none", "note", detail)
 
 
-def _model(store: Store, known: Resolved) -> Finding | None:
+def _model(store: Store, known: KnownModel) -> Finding | None:
     """Verify one model; None if nothing of it is here."""
     name = known.card.name
     checks = store.verify(known.card)

@@ -1,4 +1,4 @@
-"""Which model to use where none is named."""
+"""Which model to use if none is named."""
 
 from __future__ import annotations
 

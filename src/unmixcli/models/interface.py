@@ -9,14 +9,14 @@ protocol, so a plugin needs no base class of ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..options.config import SeparationConfig
     from .cards import ModelCard
 
 Block = NDArray[np.float32]
@@ -24,6 +24,10 @@ Block = NDArray[np.float32]
 
 Progress = Callable[[str, float], None]
 """Called with the stage that work is in and the fraction of the whole done, 0 to 1."""
+
+
+def ignore(stage: str, fraction: float) -> None:
+    """Ignore progress."""
 
 
 class Mixture(Protocol):
@@ -49,6 +53,31 @@ class Mixture(Protocol):
         ...
 
 
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class Request(Generic[Options]):
+    """What a model is asked for, besides the targets that it was loaded for.
+
+    Attributes
+    ----------
+    options : Options
+        The plugin's own options, an instance of its ``options`` class; None
+        where it has no such class.
+    residual : bool
+        Whether the model is to estimate the residual too, as one more stem
+        after the targets. Only ever true for a plugin that says
+        ``estimates_residual``; for all others the engine subtracts.
+    temp_dir : Path or None
+        Folder for temporary files; None for the default one.
+    """
+
+    options: Options
+    residual: bool = False
+    temp_dir: Path | None = None
+
+
 class Model(Protocol):
     """A loaded model. One instance may separate several mixtures at once, in threads."""
 
@@ -58,16 +87,16 @@ class Model(Protocol):
     """Channels that the mixture must have; None takes one or two alike."""
 
     def separate(
-        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+        self, mixture: Mixture, request: Request[Any], progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture.
 
         Yields
         ------
         ndarray, shape (stems, channels, samples), float32
-            Consecutive blocks, in the order of ``config.stem_names(self.targets)``
-            (the targets, then the residual where one is asked for), that add up
-            to exactly ``mixture.length`` samples.
+            Consecutive blocks of ``self.targets`` in order, then of the residual
+            if ``request.residual``, that add up to exactly ``mixture.length``
+            samples and are finite. `unmixcli.models.contract` checks all of it.
         """
         ...
 
@@ -75,15 +104,21 @@ class Model(Protocol):
 class Plugin(Protocol):
     """What an entry point of the group ``unmixcli.models`` names.
 
-    Three more attributes are looked for, which a plugin may have:
+    A plugin may have more attributes, all optional:
 
     ``options``
-        A pydantic model of options that only its models have.
+        A pydantic class of options that only its models have. They are
+        validated once, before anything is fetched; ``request.options`` is the
+        instance.
+    ``estimates_residual``
+        True if its models estimate the residual themselves when asked.
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
         before its weights are fetched.
     ``folder_card(folder)``
-        Returns the card of a model in a user's folder, or None if it is not one of its kind.
+        Returns the card of the model in a user's folder, or None if it is not one of its kind.
+    ``file_card(file)``
+        The same for a single file.
     """
 
     def cards(self) -> Iterable[ModelCard]:

@@ -17,8 +17,10 @@ from pydantic import BaseModel
 
 from ..errors import FetchError, ModelError, UnmixError
 from ..files import paths
-from .cards import ModelCard, make_card, read_tables, shipped_names
-from .known import Resolved, nearest
+from ..words import nearest, sentence_of
+from .cards import ModelCard
+from .catalogue import make_card, read_tables, shipped_names
+from .known import KnownModel
 from .store import Report, Store, silent
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Registry:
 
     Attributes
     ----------
-    models : list of Resolved
+    models : list of KnownModel
         Every model that can be named, those that ship first.
     problems : list of Problem
         What was left out.
@@ -65,7 +67,7 @@ class Registry:
         entry_points: Iterable[metadata.EntryPoint] | None = None,
     ) -> None:
         self.store = store or Store()
-        self.models: list[Resolved] = []
+        self.models: list[KnownModel] = []
         self.problems: list[Problem] = []
         self._plugins: dict[str, tuple[Plugin, bool]] = {}
         if entry_points is None:
@@ -76,8 +78,8 @@ class Registry:
         self._sort_shipped()
         self._add_user_catalogue(paths.user_catalogue())
 
-    def resolve(self, model: str) -> Resolved:
-        """Find a model by its name, as ``PLUGIN:NAME``, or in a folder.
+    def resolve(self, model: str) -> KnownModel:
+        """Find a model by its name, as ``PLUGIN:NAME``, or by the path of a folder or file.
 
         A known name wins over a folder of that name: ``./NAME`` is the folder.
 
@@ -95,14 +97,14 @@ class Registry:
             raise ModelError(
                 f"several plugins have a model {model!r}: say {' or '.join(map(_full, found))}"
             )
-        folder = paths.expand(model)
-        if _is_folder(folder):
-            return self._resolve_folder(folder)
+        path = paths.expand(model)
+        if _exists(path):
+            return self._resolve_path(path)
         if any(separator in model for separator in (os.sep, os.altsep) if separator):
-            raise ModelError(f"there is no folder {model} with a model")
+            raise ModelError(f"there is no file or folder {model} with a model")
         raise ModelError(self._unknown(model))
 
-    def built_in(self, targets: Sequence[str] = ()) -> Resolved | None:
+    def built_in(self, targets: Sequence[str] = ()) -> KnownModel | None:
         """Return a model that comes with the program, weights and all, and has these targets."""
         for known in self.models:
             files = known.card.weights
@@ -119,7 +121,6 @@ class Registry:
         *,
         offline: bool = False,
         progress: Report | None = None,
-        options: Mapping[str, str] | None = None,
     ) -> tuple[ModelCard, Model]:
         """Load a model with its weights, fetching those that the targets need.
 
@@ -135,19 +136,27 @@ class Registry:
             Fail rather than use the network.
         progress : callable, optional
             Takes a `FetchEvent` whenever the fetching has something to tell.
-        options : mapping of str to str, optional
-            Options that only this model has, checked before anything is fetched.
 
         Raises
         ------
         ModelError
-            If the model is unknown, or its weights cannot be had or are not right.
+            If the model is unknown, or its weights are missing, unavailable or damaged.
         UsageError
-            If it has no such target or option.
+            If it has no such target.
         """
-        known = self.resolve(model)
+        return self.load(self.resolve(model), targets, device, offline=offline, progress=progress)
+
+    def load(
+        self,
+        known: KnownModel,
+        targets: Sequence[str] = (),
+        device: str = "cpu",
+        *,
+        offline: bool = False,
+        progress: Report | None = None,
+    ) -> tuple[ModelCard, Model]:
+        """Load a model that was resolved before; see `load_model`."""
         wanted = known.pick_targets(targets)
-        known.check_options(options or {})
         card = known.card
         if check := getattr(known.plugin, "check", None):
             check(card)
@@ -161,13 +170,14 @@ class Registry:
         except FetchError as error:
             raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
         try:
-            return card, known.plugin.load(card, weights, wanted, device)
+            model = known.plugin.load(card, weights, wanted, device)
         except (UnmixError, MemoryError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
-                f"the plugin {card.plugin} failed to load {card.name}: {_words(error)}"
+                f"the plugin {card.plugin} failed to load {card.name}: {sentence_of(error)}"
             ) from error
+        return card, model
 
     def _add_plugin(self, entry: metadata.EntryPoint) -> None:
         source = f"plugin {entry.name} ({_distribution(entry)})"
@@ -180,10 +190,10 @@ class Registry:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # also a SystemExit at import is no reason to end
-            self.problems.append(Problem(source, _words(error)))
+            self.problems.append(Problem(source, sentence_of(error)))
             return
         self._plugins[entry.name] = (plugin, _is_ours(entry))
-        self.models += [Resolved(card, plugin, _is_ours(entry)) for card in cards]
+        self.models += [KnownModel(card, plugin, _is_ours(entry)) for card in cards]
 
     def _sort_shipped(self) -> None:
         """Put the models that ship first, in the order of their catalogue."""
@@ -226,15 +236,22 @@ class Registry:
             self.problems.append(Problem("your catalogue", str(error)))
             return
         known.setdefault(name, card)
-        self.models.append(Resolved(card, self._plugins[card.plugin][0]))
+        self.models.append(KnownModel(card, self._plugins[card.plugin][0]))
 
-    def _resolve_folder(self, folder: Path) -> Resolved:
+    def _resolve_path(self, path: Path) -> KnownModel:
+        """Ask each plugin whether a folder or a file holds a model of its kind."""
+        kind = "folder_card" if path.is_dir() else "file_card"
+        refused: ModelError | None = None
         for plugin, shipped in self._plugins.values():
-            recognise = getattr(plugin, "folder_card", None)
-            card = recognise(folder) if recognise else None
+            recognise = getattr(plugin, kind, None)
+            try:
+                card = recognise(path) if recognise else None
+            except ModelError as error:  # another plugin may know better
+                refused = refused or error
+                continue
             if card is not None:
-                return Resolved(card, plugin, shipped)
-        raise ModelError(f"no installed plugin knows the model in the folder {folder}")
+                return KnownModel(card, plugin, shipped)
+        raise refused or ModelError(f"no installed plugin knows the model in {path}")
 
     def _unknown(self, model: str) -> str:
         names = [_full(known) if ":" in model else known.card.name for known in self.models]
@@ -263,9 +280,9 @@ def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
         names.add(card.name.casefold())
 
 
-def _is_folder(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return path.is_dir()
+        return path.exists()
     except OSError:  # a name that no file can have
         return False
 
@@ -278,16 +295,9 @@ def _distribution(entry: metadata.EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else "unknown package"
 
 
-def _full(known: Resolved) -> str:
+def _full(known: KnownModel) -> str:
     return f"{known.card.plugin}:{known.card.name}"
 
 
-def _keys(known: Resolved) -> tuple[str, str]:
+def _keys(known: KnownModel) -> tuple[str, str]:
     return known.card.name, _full(known)
-
-
-def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, UnmixError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -7,7 +7,7 @@ and, by `load_into`, with the network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..errors import ModelError
+from ..words import some
 from .pickles import open_pickled
 from .recognise import recognise
 from .unpickling import Storage, StoredTensor
@@ -148,13 +149,6 @@ def not_a_network(file: TensorFile, what: str, reason: str) -> ModelError:
     family = recognise(file.shapes)
     named = "" if family is None or _nouns(family) == _nouns(what) else f"; this is {family}"
     return ModelError(f"{file.path} is not {what}: {reason}{named}")
-
-
-def some(keys: Iterable[str]) -> str:
-    """Name a few keys in a message, and count the rest."""
-    keys = [key if key.isprintable() and len(key) <= 100 else ascii(key)[:100] for key in keys]
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
 
 
 def _nouns(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,11 +29,13 @@ class Workers:
     ----------
     device : torch.device
         For a device other than the CPU one worker is enough: it only queues work.
+    count : int, optional
+        Workers on the CPU; not given, one for each core that torch uses, up to `MAX_WORKERS`.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, count: int | None = None) -> None:
         cores = torch.get_num_threads()
-        self.count = min(cores, MAX_WORKERS) if device.type == "cpu" else 1
+        self.count = (count or min(cores, MAX_WORKERS)) if device.type == "cpu" else 1
         share = max(1, cores // self.count)
         ready = threading.Barrier(self.count + 1)
 
@@ -62,7 +64,9 @@ class Workers:
         """Run a function in inference mode on one of the threads."""
         return self._pool.submit(_infer, function, *args)
 
-    def map(self, function: Callable[..., R], items: Iterable[tuple[object, ...]]) -> Iterator[R]:
+    def map(
+        self, function: Callable[..., R], items: Iterable[tuple[object, ...]]
+    ) -> Generator[R, None, None]:
         """Apply a function to each tuple of arguments, with the results in order.
 
         Items are taken as workers come free, so a long stream is never held in

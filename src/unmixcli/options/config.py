@@ -6,7 +6,6 @@ ones as keyword arguments, so neither can drift from the other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,9 +21,26 @@ from pydantic import (
 )
 
 from ..errors import UsageError
+from .mixes import split_mix
+from .template import check_template
 
 AUTO = "auto"
-"""What stands for no model in particular; see `unmixcli.models.default`."""
+"""The default model; see `unmixcli.models.default`."""
+
+SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
+"""Fields that are options of some models, with flags of their own."""
+
+# What each field changes. The record of how stems were made and the page follow from
+# these, and a test sees to it that every field stands in exactly one of them.
+CHANGES_SOUND = frozenset(
+    ("targets", "residual", "start", "duration", "mix", "preset", "only_mixes", "sample_rate")
+)
+CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
+CHANGES_NOTHING = frozenset(
+    ("device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite", "skip_existing")
+)
+CHANGES_MODEL = frozenset(("model", "options", *SHORTHANDS))
+"""These decide on the model and its options, which are recorded as what they became."""
 
 
 def _split_names(value: Any) -> Any:
@@ -87,56 +103,6 @@ def _check_mixes(mixes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("=".join(split_mix(text)) for text in mixes)
 
 
-def split_mix(text: str) -> tuple[str, str]:
-    """Split ``NAME=a+b-c`` into the name and the sum.
-
-    Raises
-    ------
-    ValueError
-        If it is not of that form.
-    """
-    name, equals, expression = (part.strip() for part in text.partition("="))
-    if not (name and equals and expression):
-        raise ValueError(f"{text!r} is not of the form NAME=a+b-c")
-    # It becomes a file name.
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,63}", name) or name[-1] in ". ":
-        raise ValueError(
-            f"a mix cannot be called {name!r}: use letters, digits and . _ + - in its name"
-        )
-    return name, expression
-
-
-FIELDS = ("track", "target", "model", "ext", "artist", "title", "folder")
-"""What a file name template may name."""
-
-_FIELD = re.compile(r"\{(\w*)\}")
-
-
-def _check_template(template: str) -> str:
-    """Refuse a template that could name a file outside of the output folder."""
-    if template.startswith("~"):
-        raise ValueError("begin the name with a folder below --outdir, not with ~")
-    names = _FIELD.findall(template)
-    for name in names:
-        if name not in FIELDS:
-            raise ValueError(
-                f"there is no {{{name}}}, only {' '.join(f'{{{field}}}' for field in FIELDS)}"
-            )
-    rest = _FIELD.sub("", template)
-    if "{" in rest or "}" in rest:
-        raise ValueError("a brace is left over; write fields as {track}")
-    if not template.isprintable():
-        raise ValueError("a character in it cannot be printed")
-    parts = re.split(r"[/\\]", template)
-    if not parts[0] or re.match(r"[A-Za-z]:", template) or ".." in parts:
-        raise ValueError("it must stay inside the output folder: no absolute path and no ..")
-    if not template.endswith(".{ext}"):
-        raise ValueError("it must end in .{ext}")
-    if not parts[-1].removesuffix(".{ext}").strip(". "):
-        raise ValueError("the file has no name before .{ext}")
-    return template
-
-
 _Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -173,28 +139,29 @@ class SeparationConfig(BaseModel):
         allow_inf_nan=False,
         description="Separate this many seconds; negative goes to the end.",
     )
-    niter: int = Field(
-        default=1,
+    niter: int | None = Field(
+        default=None,
         ge=0,
-        description="EM iterations that refine the first estimates. 0 is fastest; more "
-        "remove more interference and add artifacts.",
+        description="EM iterations that refine the first estimates; 1 if not given. 0 is fastest, "
+        "more remove more interference and add artifacts. Open-Unmix only.",
     )
-    softmask: bool = Field(
-        default=False,
+    softmask: bool | None = Field(
+        default=None,
         description="Make the first estimates with a ratio mask instead of combining the "
-        "estimated magnitudes with the mixture phase.",
+        "estimated magnitudes with the mixture phase. Open-Unmix only.",
     )
-    alpha: float = Field(
-        default=1.0,
+    alpha: float | None = Field(
+        default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Exponent of the ratio mask of --softmask: smaller leaves more "
-        "interference and sounds smoother, larger the reverse.",
+        description="Exponent of the ratio mask of --softmask, 1 if not given: smaller leaves "
+        "more interference and sounds smoother, larger the reverse. Open-Unmix only.",
     )
-    wiener_win_len: int = Field(
-        default=300,
+    wiener_win_len: int | None = Field(
+        default=None,
         ge=0,
-        description="Frames that the EM looks at together; 0 takes the whole track at once.",
+        description="Frames that the EM looks at together, 300 if not given; 0 takes the whole "
+        "track at once. Open-Unmix only.",
     )
     device: str = Field(
         default="auto",
@@ -238,7 +205,7 @@ class SeparationConfig(BaseModel):
         description="Write to OUTDIR/TRACK/TARGET.wav instead of TRACK_MODEL/TARGET.wav "
         "in the working directory.",
     )
-    filename: Annotated[str, AfterValidator(_check_template)] | None = Field(
+    filename: Annotated[str, AfterValidator(check_template)] | None = Field(
         default=None,
         description="Names of the files below OUTDIR, such as '{artist}/{track} {target}.{ext}'; "
         "of {track} {target} {model} {ext} {artist} {title} and {folder}, the recording's.",
@@ -303,11 +270,10 @@ class SeparationConfig(BaseModel):
         except ValidationError as error:
             raise UsageError("; ".join(_sentence(detail) for detail in error.errors())) from None
 
-    def stem_names(self, targets: tuple[str, ...]) -> tuple[str, ...]:
-        """Name the stems that a model with these targets yields, residual included."""
-        if not self.residual:
-            return targets
-        return (*targets, "accompaniment" if len(targets) == 1 else "residual")
+    def shorthands(self) -> dict[str, Any]:
+        """Return the options of models that were given by flags of their own."""
+        values = {name: getattr(self, name) for name in SHORTHANDS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _sentence(detail: Any) -> str:

@@ -6,10 +6,9 @@ file over what ships.
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from ..audio.formats import Encoding, misfit
 from ..errors import UsageError
 from ..files import paths
+from ..words import nearest
 from .config import SeparationConfig
 
 PREFIX = "UNMIX_"
@@ -92,7 +92,9 @@ class Settings:
         """
         try:
             config = SeparationConfig.parse(**{name: s.value for name, s in self.settings.items()})
-            Encoding.of(config)
+            Encoding.of(
+                config.format, config.bit_depth, config.quality, config.clip, config.sample_rate
+            )
         except UsageError as error:
             words = str(error).replace("_", " ")
             blamed = [
@@ -136,7 +138,8 @@ def _from_file(path: Path) -> dict[str, Setting]:
     for key, value in content.items():
         field = key.replace("-", "_")
         if field not in SeparationConfig.model_fields:
-            raise UsageError(f"{path}, key {key}: there is no such option{_nearest(field)}")
+            close = nearest(field, SeparationConfig.model_fields)
+            raise UsageError(f"{path}, key {key}: there is no such option{close}")
         if field in settings:
             raise UsageError(f"{path}, key {key}: it is there twice")
         _check(f"{path}, key {key}", field, value)
@@ -194,8 +197,3 @@ def _misfits(settings: Mapping[str, Setting], name: str) -> bool:
     if name == "quality":
         return misfit(config.format, None, config.quality) is not None
     return misfit(config.format, config.bit_depth) is not None
-
-
-def _nearest(field: str, fields: Iterable[str] = SeparationConfig.model_fields) -> str:
-    close = difflib.get_close_matches(field, list(fields), n=1)
-    return f"; did you mean {close[0]}?" if close else ""

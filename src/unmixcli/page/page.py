@@ -18,10 +18,10 @@ from typing import TextIO
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
-from ..words import display
+from ..words import clock, display
 from . import sound
 from .colours import css
-from .facts import About, byline, clock, facts, heading, summary
+from .facts import About, byline, facts, heading, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
@@ -112,7 +112,10 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
 
 def _write_sound(file: TextIO, recordings: Mapping[str, Excerpt]) -> None:
     """Write the pieces of all stems, side by side, so that no stem is held whole."""
-    streams = [sound.pieces(_at_opus_rate(recording)) for recording in recordings.values()]
+    streams = [
+        sound.pieces(_at_opus_rate(recording), _opus_length(recording))
+        for recording in recordings.values()
+    ]
     for number, row in enumerate(zip(*streams, strict=True)):
         for stem, (piece, recording) in enumerate(zip(row, recordings.values(), strict=True)):
             bits = sound.bit_rate(len(streams), len(piece), recording.seconds)

@@ -14,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.blocks import BlockReader
 from ..errors import OutputError
 
 Audio = NDArray[np.float32]
@@ -37,8 +38,8 @@ def bit_rate(stems: int, channels: int, seconds: float) -> int:
     return channels * int(min(max(affordable, _LEAST), _MOST))
 
 
-def pieces(blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """Cut a stream at `RATE` into overlapping pieces.
+def pieces(blocks: Iterable[Audio], length: int) -> Iterator[Audio]:
+    """Cut a stream at `RATE`, of so many samples, into overlapping pieces.
 
     Yields
     ------
@@ -46,20 +47,9 @@ def pieces(blocks: Iterable[Audio]) -> Iterator[Audio]:
         Piece k holds the samples from ``k * PIECE - MARGIN`` to
         ``(k + 1) * PIECE + MARGIN``, as far as there are any.
     """
-    held: list[Audio] = []
-    size = 0
-    start = 0  # how far what is held begins before the piece's own start
-    for block in blocks:
-        held.append(block)
-        size += block.shape[-1]
-        while size >= start + PIECE + MARGIN:
-            joined = np.concatenate(held, axis=-1)
-            yield joined[:, : start + PIECE + MARGIN]
-            held = [joined[:, start + PIECE - MARGIN :]]
-            size = held[0].shape[-1]
-            start = MARGIN
-    if size > start:
-        yield np.concatenate(held, axis=-1)
+    reader = BlockReader(blocks)
+    for start in range(0, count_pieces(length) * PIECE, PIECE):
+        yield reader.read(max(0, start - MARGIN), min(start + PIECE + MARGIN, length))
 
 
 def encode_opus(piece: Audio, bits: int) -> bytes:

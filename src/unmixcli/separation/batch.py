@@ -1,58 +1,33 @@
-"""Many recordings, one after the other: what is done is skipped, what fails is told."""
+"""Separate many recordings: skip finished ones, report failures, go on."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..audio.formats import Encoding
 from ..audio.reading import Excerpt, open_excerpt
 from ..errors import UnmixError
-from ..models.default import choose_model, likely_card
 from ..models.interface import Progress
 from ..models.registry import Registry
-from ..options.config import AUTO, SeparationConfig
+from ..options.config import SeparationConfig
 from ..stems.destination import Destination
-from ..stems.manifest import Recipe
-from ..stems.names import Claims, Namer
-from ..words import display
-from .inputs import STDIN, Found, find_recordings, spool
-from .plan import Plan
+from ..stems.names import Claims
+from ..words import display, sentence_of
+from .inputs import Found, find_recordings, spool
+from .order import Order
+from .results import Outcome, SeparatedTrack, Skipped
 
 if TYPE_CHECKING:
     from ..models.store import Report
-    from .separator import SeparatedTrack, Separator
+    from .separator import Separator
 
 log = logging.getLogger("unmixcli")
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A recording whose stems were there already."""
-
-    stems: dict[str, Path]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one recording.
-
-    Attributes
-    ----------
-    source : str or None
-        What was asked for; None if that was nothing that could be opened.
-    result : SeparatedTrack, Skipped or UnmixError
-    """
-
-    source: str | None
-    result: SeparatedTrack | Skipped | UnmixError
+Fetching = Callable[[], "AbstractContextManager[Report]"]
 
 
 class Batch:
@@ -61,14 +36,15 @@ class Batch:
     Parameters
     ----------
     config : SeparationConfig
-    load : callable
-        Returns a loaded model; called when there is something to separate.
     watch : callable
         Takes an `Excerpt` and returns a context manager that gives the
         callback for its progress.
     fetching : callable
-        Returns a context manager that gives the callback for what is fetched
-        while a model is chosen, see `unmixcli.models.store.FetchEvent`.
+        Returns a context manager that gives the callback for fetching,
+        see `unmixcli.models.store.FetchEvent`.
+    loaded : callable, optional
+        Takes the `Separator` once its model is loaded, which happens when
+        there is something to separate.
 
     Attributes
     ----------
@@ -88,22 +64,18 @@ class Batch:
     def __init__(
         self,
         config: SeparationConfig,
-        load: Callable[[SeparationConfig], Separator],
         watch: Watch,
-        fetching: Callable[[], AbstractContextManager[Report]],
+        fetching: Fetching,
+        loaded: Callable[[Separator], None] = lambda separator: None,
     ) -> None:
-        Encoding.of(config)
-        self._config = config
-        self._load = load
+        self._registry = Registry()
+        self._order = Order.of(config, self._registry)
         self._watch = watch
         self._fetching = fetching
-        self._registry = Registry()
-        self.problems = self._registry.problems
-        self._card = likely_card(self._registry, config.model)
-        self._plan = Plan.of(config, self._card.targets)
-        self._namer = Namer.of(config, self._card.name, self._plan.names)
+        self._loaded = loaded
         self._claims = Claims()
         self._separator: Separator | None = None
+        self.problems = self._registry.problems
         self.place = ""
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
@@ -139,43 +111,41 @@ class Batch:
             if isinstance(opened, Skipped):
                 yield Outcome(source, opened)
                 continue
-            # Not before there is something to separate: it may have to be fetched.
-            self._separator = self._separator or self._load(self._config)
-            yield Outcome(source, self._separate(self._separator, *opened))
+            yield Outcome(source, self._separate(self._load(), *opened))
+
+    def _load(self) -> Separator:
+        """Load the model, once there is something to separate: it may have to be fetched."""
+        if self._separator is None:
+            # Here, since it needs torch and skipping does not.
+            from .separator import Separator
+
+            with self._fetching() as report:
+                self._separator = Separator.of(self._order, self._registry, report)
+            self._loaded(self._separator)
+        return self._separator
 
     def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
-        if found.path is STDIN or found.path.exists():
-            self._choose_model()
-        config = self._config
-        content = None
         path = found.path
-        if path is STDIN:
+        if self._order.open and (found.is_stdin or path.exists()):
+            with self._fetching() as report:
+                self._order = self._order.settled(self._registry, report)
+        order, config = self._order, self._order.config
+        content = None
+        if found.is_stdin:
             content, path = spool(config.temp_dir), Path("stdin")
         destination = Destination.of(
-            config, self._plan, self._namer, path, content, found.subfolder
+            order.namer,
+            order.plan.names,
+            path,
+            content,
+            found.subfolder,
+            with_tags=config.tags,
         )
         self._claims.claim(path, destination.stems.values())
-        if config.skip_existing and not destination.missing(self._recipe):
+        if config.skip_existing and not destination.missing(order.recipe):
             return Skipped(destination.stems)
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
         return recording, destination
-
-    def _choose_model(self) -> None:
-        """Settle on a model, once there is something that needs one."""
-        config = self._config
-        if config.model != AUTO:
-            return
-        with self._fetching() as report:
-            model = choose_model(
-                self._registry,
-                config.model,
-                self._plan.targets,
-                offline=config.offline,
-                progress=report,
-            )
-        self._config = config.model_copy(update={"model": model})
-        self._card = self._registry.resolve(model).card
-        self._namer = Namer.of(self._config, self._card.name, self._plan.names)
 
     def _separate(
         self, separator: Separator, recording: Excerpt, destination: Destination
@@ -187,9 +157,6 @@ class Batch:
             return error
         except Exception as error:  # a model's own failure is no reason to give up the others
             log.debug("separating failed", exc_info=True)
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            return UnmixError(f"{display(recording.path)} could not be separated: {words}")
-
-    @cached_property
-    def _recipe(self) -> Recipe:
-        return Recipe.of(self._config, self._card, self._plan.targets, self._plan.names)
+            return UnmixError(
+                f"{display(recording.path)} could not be separated: {sentence_of(error)}"
+            )

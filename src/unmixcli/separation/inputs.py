@@ -25,8 +25,8 @@ EXTENSIONS = frozenset((
 # fmt: on
 """Files that are taken from a folder; a file named by itself may have any name."""
 
-STDIN = Path("-")
-"""What stands for the recording on standard input."""
+STDIN = "-"
+"""The argument that stands for standard input."""
 
 _MAGIC = re.compile(r"[*?\[]")
 
@@ -38,14 +38,17 @@ class Found:
     Attributes
     ----------
     path : Path
-        Its file, or the very object `STDIN`: a file may have the same name.
+        Its file, or ``-`` for standard input.
     subfolder : Path
         Where it lies below the folder that was asked for; its stems are to
         lie alike.
+    is_stdin : bool
+        Whether it comes on standard input: a file may be called ``-`` too.
     """
 
     path: Path
     subfolder: Path = Path()
+    is_stdin: bool = False
 
 
 def find_recordings(arguments: Iterable[str | Path]) -> list[Found | UnmixError]:
@@ -63,29 +66,31 @@ def find_recordings(arguments: Iterable[str | Path]) -> list[Found | UnmixError]
     list of Found or UnmixError
         In order; an error stands where nothing was found.
     """
-    words: list[Path | UnmixError] = []
+    words: list[Path | Found | UnmixError] = []
     for argument in arguments:
         if isinstance(argument, str) and argument.startswith("@"):
             words += _read_list(argument[1:])
+        elif argument == STDIN:
+            words.append(Found(Path(STDIN), is_stdin=True))
         else:
-            words.append(STDIN if argument == "-" else Path(argument))
+            words.append(Path(argument))
     folders = [word for word in words if isinstance(word, Path) and word.is_dir()]
     # One folder's content goes straight into the output folder; several keep their names there.
     named = len({folder.resolve() for folder in folders}) > 1
     found: list[Found | UnmixError] = []
-    seen: set[Path] = set()
+    seen: set[Path | None] = set()
     for word in words:
         if isinstance(word, UnmixError):
             found.append(word)
             continue
-        recordings = list(_expand(word, named))
-        if not recordings:
+        recordings = [word] if isinstance(word, Found) else list(_expand(word, named))
+        if not recordings and isinstance(word, Path):
             kind = "has no recording in it" if word.is_dir() else "matches no recording"
             found.append(InputError(f"{display(word)} {kind}"))
         for recording in recordings:
-            path = recording.path
-            if (resolved := path if path is STDIN else path.resolve()) not in seen:
-                seen.add(resolved)
+            key = None if recording.is_stdin else recording.path.resolve()
+            if key not in seen:
+                seen.add(key)
                 found.append(recording)
     return found
 
@@ -140,9 +145,7 @@ def _read_list(name: str) -> list[Path | UnmixError]:
 
 
 def _expand(word: Path, named: bool) -> Iterator[Found]:
-    if word is STDIN:
-        yield Found(word)
-    elif word.is_dir():
+    if word.is_dir():
         for path in _walk(word):
             below = path.relative_to(word).parent
             yield Found(path, word.resolve().name / below if named else below)

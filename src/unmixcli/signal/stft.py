@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Audio = NDArray[np.float32]
+from ..audio.blocks import BlockReader, reflect
 
-_MISSING: Audio = np.empty((0, 0), np.float32)
+Audio = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -63,34 +63,18 @@ class Framing:
         return (frames - 1) * self.hop + self.n_fft
 
 
-def _extend(blocks: Iterable[Audio], framing: Framing) -> Iterator[Audio]:
+def _extend(blocks: Iterable[Audio], length: int, framing: Framing) -> Iterator[Audio]:
     """Extend a stream by reflection at both ends, after zeros where it is too short."""
-    pad = framing.pad
-    head: list[Audio] = []
-    held = 0
-    tail: Audio | None = None
+    extended = framing.extended_length(length)
+    return reflect(_followed_by_zeros(blocks, extended - length), extended, framing.pad)
+
+
+def _followed_by_zeros(blocks: Iterable[Audio], count: int) -> Iterator[Audio]:
+    block: Audio | None = None
     for block in blocks:
-        if tail is None:
-            head.append(block)
-            held += block.shape[-1]
-            if held <= pad:
-                continue
-            whole = np.concatenate(head, axis=-1)
-            yield whole[:, pad:0:-1]
-            yield whole
-            tail = whole[:, -pad - 1 :]
-            continue
         yield block
-        tail = np.concatenate([tail, block[:, -pad - 1 :]], axis=-1)[:, -pad - 1 :]
-    if tail is None:
-        if not head:
-            return
-        whole = np.concatenate(head, axis=-1)
-        whole = np.pad(whole, ((0, 0), (0, framing.extended_length(held) - held)))
-        yield whole[:, pad:0:-1]
-        yield whole
-        tail = whole[:, -pad - 1 :]
-    yield tail[:, -2::-1]
+    if block is not None and count:
+        yield np.zeros((*block.shape[:-1], count), np.float32)
 
 
 def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
@@ -118,7 +102,7 @@ def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
 
 
 def frame_blocks(
-    blocks: Iterable[Audio], framing: Framing, sizes: Iterable[int]
+    blocks: Iterable[Audio], length: int, framing: Framing, sizes: Iterable[int]
 ) -> Iterator[tuple[int, Audio]]:
     """Cut a stream of audio into stretches that hold given numbers of whole frames.
 
@@ -126,9 +110,11 @@ def frame_blocks(
     ----------
     blocks : iterable of ndarray, shape (channels, samples)
         The signal, in blocks of any length.
+    length : int
+        Samples that the blocks add up to, at least 1.
     framing : Framing
     sizes : iterable of int
-        Frames of each stretch; together `framing.frames` of the signal's length.
+        Frames of each stretch; together at most ``framing.frames(length)``.
 
     Yields
     ------
@@ -137,22 +123,18 @@ def frame_blocks(
     stretch : ndarray, shape (channels, framing.samples(frames))
         What `stft` turns into those frames. Stretches overlap by
         ``n_fft - hop`` samples, so each can be transformed by itself.
+
+    Raises
+    ------
+    ValueError
+        If the blocks end before ``length``.
     """
-    extended = _extend(blocks, framing)
-    pending: list[Audio] = []
-    held = 0
+    reader = BlockReader(_extend(blocks, length, framing))
     first = 0
     for frames in sizes:
-        wanted = framing.samples(frames)
-        while held < wanted:
-            pending.append(next(extended, _MISSING))
-            if pending[-1] is _MISSING:
-                raise ValueError("the blocks end before the frames that were asked for")
-            held += pending[-1].shape[-1]
-        joined = pending[0] if len(pending) == 1 else np.concatenate(pending, axis=-1)
-        yield first, np.ascontiguousarray(joined[:, :wanted])
-        pending = [joined[:, frames * framing.hop :]]
-        held = pending[0].shape[-1]
+        start = first * framing.hop
+        stretch = reader.read(start, start + framing.samples(frames))
+        yield first, np.ascontiguousarray(stretch)
         first += frames
 
 

@@ -9,7 +9,6 @@ in between and which of the files were its own.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,65 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputError
+from ..files.hashing import sha256_of
 from ..files.parts import Part, is_locked, sweep
-from ..models.cards import ModelCard
-from ..models.store import Store
-from ..options.config import SeparationConfig
 from ..words import display
+from .recipe import Recipe
 
 MANIFEST = "unmix.json"
 """How the names of manifests end; they begin with a dot."""
 
 VERSION = 1
-
-_WITHOUT_EFFECT = frozenset(
-    (
-        "model", "device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite",
-        "skip_existing",
-    )
-)  # fmt: skip
-"""Fields of the config that change nothing in the stems; the model has an entry of its own."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides what the stems of a recording are.
-
-    Attributes
-    ----------
-    model : str
-    weights : str
-        Digest of the card and the weights.
-    options : mapping
-    stems : tuple of str
-    """
-
-    model: str
-    weights: str
-    options: Mapping[str, Any]
-    stems: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls, config: SeparationConfig, card: ModelCard, targets: Iterable[str], stems: Iterable[str]
-    ) -> Recipe:
-        """Describe what a config does with a model whose weights are here."""
-        options = config.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT))
-        options["targets"] = list(targets)
-        return cls(card.name, identify(card, tuple(targets)), options, tuple(stems))
-
-    def difference(self, entry: Mapping[str, Any]) -> str | None:
-        """Say in what an entry differs, or None if it is of the same recipe."""
-        if entry.get("model") != self.model:
-            return f"with the model {entry.get('model')}"
-        if entry.get("weights") != self.weights:
-            return f"with other weights of {self.model}"
-        made = entry.get("options")
-        made = made if isinstance(made, dict) else {}
-        for name, value in self.options.items():
-            if made.get(name) != value:
-                return f"with {name} {_shown(made.get(name))} instead of {_shown(value)}"
-        return None
 
 
 @dataclass(frozen=True)
@@ -105,7 +54,7 @@ class Source:
 
     def sha256(self) -> str:
         """Return the digest of its bytes."""
-        return self.digest or (hash_file(self.path) if self.path else "")
+        return self.digest or (sha256_of(self.path) if self.path else "")
 
     def is_same(self, made: Any) -> bool:
         """Compare with what an entry says of the recording it was made from."""
@@ -193,7 +142,8 @@ class Manifest:
         try:
             stems = {self._name(path): _facts(part.lstat()) for path, part in parts.items()}
             made: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
-            made |= {"options": dict(recipe.options), "source": source.facts(), "stems": stems}
+            made |= {"options": dict(recipe.options), "model_options": dict(recipe.model_options)}
+            made |= {"source": source.facts(), "stems": stems}
         except OSError as error:
             raise self._failure(error) from None
         # What was known of files that are replaced is no longer true, nor of those that are gone.
@@ -248,32 +198,6 @@ def stems_in(folder: Path) -> set[Path]:
     }
 
 
-def identify(card: ModelCard, targets: tuple[str, ...]) -> str:
-    """Return a digest of a model: of its card and of the weights that the targets need.
-
-    Empty if a file is not here and no digest of it is known.
-    """
-    store = Store()
-    facts = card.model_dump(mode="json", include={"plugin", "sample_rate", "channels"})
-    facts["parameters"] = json.loads(json.dumps(card.parameters, default=str))
-    facts["weights"] = {}
-    for weights in card.files_for(targets):
-        place = store.place(card, weights)
-        expected = place.expected()
-        try:
-            digest = expected.sha256 or expected.sha512 or hash_file(place.final)
-        except OSError:
-            return ""
-        facts["weights"][weights.file] = digest
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read the entries; a file that makes no sense has none."""
     try:
@@ -302,9 +226,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)

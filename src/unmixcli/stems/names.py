@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
-from ..options.config import SeparationConfig
 from ..words import display
 from .manifest import MANIFEST
 
@@ -39,23 +38,29 @@ class Namer:
     extension: str
 
     @classmethod
-    def of(cls, config: SeparationConfig, model: str, stems: Collection[str]) -> Namer:
-        """Name stems as a config wants it.
+    def of(
+        cls,
+        template: str | None,
+        outdir: Path | None,
+        model: str,
+        extension: str,
+        stems: Collection[str],
+    ) -> Namer:
+        """Name stems by a template, or by the default one.
 
         Raises
         ------
         UsageError
-            If its template calls all stems the same.
+            If the template calls all stems the same.
         """
-        template = config.filename
         if template is None:
-            folder = "{track}" if config.outdir else "{track}_{model}"
+            folder = "{track}" if outdir else "{track}_{model}"
             template = f"{folder}/{{target}}.{{ext}}"
         if len(stems) > 1 and "{target}" not in template:
             raise UsageError(
                 f"{', '.join(stems)} would all have one name: put {{target}} into --filename"
             )
-        return cls(template, config.outdir or Path(), model, config.format)
+        return cls(template, outdir or Path(), model, extension)
 
     @property
     def needs_tags(self) -> bool:

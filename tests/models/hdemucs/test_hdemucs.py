@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from hdemucs_networks import RATE, SOURCES, card, tiny
 from streams import ArrayMixture
 from unmixcli.models.hdemucs.loading import load_model
-from unmixcli.models.hdemucs.segments import cut
-from unmixcli.models.hdemucs.streaming import HybridDemucs, measure
+from unmixcli.models.hdemucs.streaming import HybridDemucs
+from unmixcli.models.segmented.statistics import measure
 from unmixcli.options.config import SeparationConfig
 
 transforms = pytest.importorskip("torchaudio.transforms", exc_type=Exception)
@@ -137,15 +137,6 @@ def test_segments_add_up_at_any_length(overlap: float) -> None:
         np.testing.assert_allclose(stems, expected, atol=5e-6)
 
 
-@pytest.mark.parametrize("block", [1, 7, 100, 1000])
-def test_cut(block: int) -> None:
-    audio = np.arange(1000, dtype=np.float32)[np.newaxis]
-    blocks = (audio[:, k : k + block] for k in range(0, 1000, block))
-    found = [(first, part.tolist()[0]) for first, part in cut(blocks, 1000, 300, 50)]
-    spans = [(0, 300), (250, 600), (550, 900), (850, 1000)]
-    assert found == [(first, list(range(first, end))) for first, end in spans]
-
-
 def test_targets_and_their_order(checkpoint: Path) -> None:
     audio = music(20000)
     every = run(load(checkpoint), audio, segment=1)
@@ -185,7 +176,7 @@ def test_a_silent_part_of_a_track(checkpoint: Path) -> None:
 def test_statistics(offset: float) -> None:
     audio = np.asarray(music(200_001).astype(np.float64) + offset, np.float32)
     middle = audio.astype(np.float64).mean(0)
-    mean, deviation = measure(ArrayMixture(audio, 4096, RATE), lambda *_: None)
+    mean, deviation = measure(ArrayMixture(audio, 4096, RATE), lambda _: None)
     np.testing.assert_allclose([mean, deviation], [middle.mean(), middle.std(ddof=1)], rtol=1e-10)
 
 
@@ -211,7 +202,9 @@ def test_progress_and_the_size_of_blocks(checkpoint: Path) -> None:
 
 def test_gradients_are_not_recorded_and_the_mode_does_not_leak(checkpoint: Path) -> None:
     blocks = load(checkpoint).separate(
-        ArrayMixture(music(20000), 1000, RATE), SeparationConfig(options={"segment": "1"}), lambda *_: None
+        ArrayMixture(music(20000), 1000, RATE),
+        SeparationConfig(options={"segment": "1"}),
+        lambda *_: None,
     )
     next(blocks)
     assert not torch.is_inference_mode_enabled()

@@ -57,7 +57,7 @@ def test_other_sizes_load(tmp_path: Path) -> None:
 def test_safetensors_and_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     save_file({key: value.half() for key, value in tiny().state_dict().items()}, path)
-    network = load(path)._network
+    network = loading.build_network(models.HDemucs, path, card(path))
     assert all(value.dtype == torch.float32 for value in network.state_dict().values())
     assert not any(value.requires_grad for value in network.parameters())
 

@@ -296,8 +296,8 @@ def test_add_refuses_what_it_does_not_know(store, tmp_path):
 FETCH = """
 import sys
 from pathlib import Path
-from unmixcli.catalogue import ModelCard
-from unmixcli.store import Store
+from unmixcli.models.cards import ModelCard
+from unmixcli.models.store import Store
 card = ModelCard.model_validate_json(sys.argv[1])
 for name, path in Store().ensure(card, card.weights, report=lambda e: print(e.note)).items():
     print("have", name)

@@ -242,4 +242,3 @@ def _refuse(path: Path, given: Mapping[str, Any]) -> None:
             raise ModelError(
                 f"{path} needs {meaning} ({key}={str(value)[:40]}), which is not supported"
             )
-

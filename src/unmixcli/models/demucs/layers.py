@@ -139,9 +139,7 @@ class DecoderLayer(nn.Module):
         self.conv_tr: nn.ConvTranspose1d | nn.ConvTranspose2d
         if plan.rows:
             size, step, padding = plan.kernel, plan.stride, plan.padding - self._cut
-            self.conv_tr = nn.ConvTranspose2d(
-                channels, outputs, (size, 1), (step, 1), (padding, 0)
-            )
+            self.conv_tr = nn.ConvTranspose2d(channels, outputs, (size, 1), (step, 1), (padding, 0))
         else:
             self.conv_tr = nn.ConvTranspose1d(channels, outputs, plan.kernel, plan.stride)
         self.norm2 = plan.norm(outputs)

@@ -136,8 +136,7 @@ class LocalAttention(nn.Module):
         """Read a signal (batch, channels, frames)."""
         frames = signal.shape[-1]
         queries, keys, content = (
-            part(signal).unflatten(1, (HEADS, -1))
-            for part in (self.query, self.key, self.content)
+            part(signal).unflatten(1, (HEADS, -1)) for part in (self.query, self.key, self.content)
         )
         places = torch.arange(frames, dtype=signal.dtype, device=signal.device)
         speeds = torch.arange(1, DECAYS + 1, dtype=signal.dtype, device=signal.device)

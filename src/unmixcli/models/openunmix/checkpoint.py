@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from ...errors import ModelError
-from ..tensors import read_state, some
+from ...words import some
+from ..tensors import read_state
 
 UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
 """What the published files hold besides the network."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...options.config import SeparationConfig
 from ...signal.em import (
     MixtureSpectrum,
     Statistics,
@@ -24,6 +23,8 @@ from ...signal.em import (
 )
 from ...signal.masks import apply_gains, gains_of_magnitudes, ratio_mask, residual_gain
 from ...signal.stft import Audio, Framing, block_sizes, magnitude_of, overlap_add, stft
+from ..interface import Request
+from .options import Options
 from .output_layers import Head, Ranges
 from .rows import Sequence
 
@@ -87,7 +88,7 @@ class Filter:
     ranges : list of (int, int)
         Ranges of bins, as the head was built for.
     framing : Framing
-    config : SeparationConfig
+    request : Request
     sequences : list of Sequence
         For each network what its output layer reads.
     frames : int
@@ -103,7 +104,7 @@ class Filter:
         head: Head,
         ranges: Ranges,
         framing: Framing,
-        config: SeparationConfig,
+        request: Request[Options],
         sequences: list[Sequence],
         frames: int,
         limit: int,
@@ -113,25 +114,25 @@ class Filter:
         self._head = head
         self._ranges = ranges
         self._framing = framing
-        self._config = config
+        self._options = options = request.options
         self._sequences = sequences
         self._frames = frames
         self._limit = limit
         self._device = device
         self._memory = memory
         targets = len(head.targets)
-        self._stems = targets + config.residual
+        self._stems = targets + request.residual
         # The EM tells sources apart, so a single target is given the rest as its opponent.
-        self._residual = config.residual or (config.niter > 0 and targets == 1)
-        self._window = config.wiener_win_len or frames
+        self._residual = request.residual or (options.niter > 0 and targets == 1)
+        self._window = options.wiener_win_len or frames
         self._long: dict[int, _Window] | None = (
-            {} if config.niter and self._window > LONG_WINDOW else None
+            {} if options.niter and self._window > LONG_WINDOW else None
         )
 
     @property
     def block_sizes(self) -> list[int]:
         """Frames of each block in turn."""
-        if not self._config.niter:
+        if not self._options.niter:
             return block_sizes(self._frames, self._limit)
         size = self._window if self._long is None else self._limit
         return block_sizes(self._frames, size, self._window)
@@ -139,7 +140,7 @@ class Filter:
     @property
     def readings(self) -> int:
         """How many times `measure` must see the whole track before `separate`."""
-        return 0 if self._long is None else self._config.niter
+        return 0 if self._long is None else self._options.niter
 
     def measure(self, first: int, stretch: Audio) -> tuple[int, Measurement]:
         """Measure a block of a long window after the iterations that are settled so far."""
@@ -198,7 +199,7 @@ class Filter:
         stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
-        if self._config.niter and scale is None:
+        if self._options.niter and scale is None:
             scale = squared_scale(magnitude_of(spectrum).amax())
         for k, part, gains in self._gains(first, spectrum):
             start, end = self._ranges[k]
@@ -222,16 +223,16 @@ class Filter:
         """Yield each range's index, its part of the spectrum and the first estimates' gains."""
         end = first + spectrum.shape[1]
         rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
-        gains_of = self._head(rows, refined=self._config.niter > 0)
-        config = self._config
+        gains_of = self._head(rows, refined=self._options.niter > 0)
+        options = self._options
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]
             gains = gains_of(k)
             if gains.shape[1] < part.shape[0]:
                 magnitude = magnitude_of(part)
                 gains = gains_of_magnitudes(gains * magnitude.mean(0), magnitude)
-            if config.softmask:
-                gains = ratio_mask(gains, magnitude_of(part), config.alpha, self._residual)
+            if options.softmask:
+                gains = ratio_mask(gains, magnitude_of(part), options.alpha, self._residual)
             elif self._residual:
                 gains = torch.cat([gains, residual_gain(gains)])
             yield k, part, gains
@@ -246,9 +247,9 @@ class Filter:
     ) -> None:
         """Run the EM on one range of bins, with covariances known or measured here."""
         power, statistics = masked_power(gains, mixture)
-        for iteration in range(self._config.niter):
+        for iteration in range(self._options.niter):
             covariance = known[iteration] if known else statistics.spatial_covariance(scale)
-            if iteration == self._config.niter - 1:
+            if iteration == self._options.niter - 1:
                 wiener_filter(power, covariance, mixture, scale, out)
             else:
                 estimates = torch.empty_like(gains, dtype=out.dtype)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cards import ModelCard, shipped_cards
+from ..cards import ModelCard
+from ..catalogue import shipped_cards
 from .folder import card_of_folder
+from .options import Options
 
 if TYPE_CHECKING:
     from .streaming import OpenUnmix
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 class _Plugin:
     """See `unmixcli.models.interface.Plugin`."""
+
+    options = Options
+    estimates_residual = True
 
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("openunmix")

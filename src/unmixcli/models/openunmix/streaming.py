@@ -14,13 +14,13 @@ from functools import partial
 
 import torch
 
-from ...options.config import SeparationConfig
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
-from ..interface import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress, Request
 from ..workers import Workers
 from .filtering import BlockMemory, Filter
 from .input_layers import Front
 from .network import Trunk
+from .options import Options
 from .output_layers import Head, Ranges
 from .recurrence import Recurrence
 from .rows import Sequence, SequenceStore
@@ -77,12 +77,12 @@ class OpenUnmix:
         self._memory = BlockMemory()
 
     def separate(
-        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+        self, mixture: Mixture, request: Request[Options], progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         frames = self._framing.frames(mixture.length)
         recurrence = Recurrence(self._trunks, self._workers, self._device, frames)
-        with SequenceStore(frames, recurrence.widths, config.temp_dir) as store:
+        with SequenceStore(frames, recurrence.widths, request.temp_dir) as store:
             sequences = [store.add(trunk.hidden) for trunk in self._trunks]
             self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
@@ -91,7 +91,7 @@ class OpenUnmix:
                 self._head,
                 self._ranges,
                 self._framing,
-                config,
+                request,
                 sequences,
                 frames,
                 limit,
@@ -104,7 +104,7 @@ class OpenUnmix:
         """Run the input layers of all networks over the mixture."""
         frames = self._framing.frames(mixture.length)
         sizes = block_sizes(frames, self._workers.block_size(frames, ANALYSIS_FRAMES))
-        stretches = frame_blocks(mixture.blocks(), self._framing, sizes)
+        stretches = frame_blocks(mixture.blocks(), mixture.length, self._framing, sizes)
         for end in self._workers.map(partial(self._read_in, sequences), stretches):
             progress(end / frames)
 
@@ -125,7 +125,9 @@ class OpenUnmix:
         readings = filtering.readings + 1
 
         def stretches() -> Iterator[tuple[int, Audio]]:
-            return frame_blocks(mixture.blocks(), self._framing, filtering.block_sizes)
+            return frame_blocks(
+                mixture.blocks(), mixture.length, self._framing, filtering.block_sizes
+            )
 
         for reading in range(filtering.readings):
             measurements = self._workers.map(filtering.measure, stretches())
