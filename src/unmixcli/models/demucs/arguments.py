@@ -23,11 +23,12 @@ log = logging.getLogger("unmixcli")
 LONGEST = 120
 """Seconds of a segment, at most: memory grows with it, and published ones have 8 to 44."""
 
-TRAINING_ONLY = frozenset(
-    "rescale dconv_init emb_smooth end_iters wiener_residual multi_freqs_depth t_dropout "
-    "t_weight_decay t_lr t_cape_augment t_cape_glob_loc_scale t_mask_type t_mask_random_seed "
-    "t_sparse_attn_window t_global_window t_sparsity t_auto_sparsity".split()
-)
+TRAINING_ONLY = frozenset({
+    "rescale", "dconv_init", "emb_smooth", "end_iters", "wiener_residual", "multi_freqs_depth",
+    "t_dropout", "t_weight_decay", "t_lr", "t_cape_augment", "t_cape_glob_loc_scale",
+    "t_mask_type", "t_mask_random_seed", "t_sparse_attn_window", "t_global_window", "t_sparsity",
+    "t_auto_sparsity",
+})  # fmt: skip
 """Arguments without effect on a trained network: first values, regularisation, sparse masks."""
 
 REFUSED: Mapping[str, tuple[Any, str]] = {

@@ -118,13 +118,14 @@ class HDemucs(nn.Module):
         skips: list[tuple[Tensor, int]] = []
         time_skips: list[tuple[Tensor | None, int]] = []
         for index, layer in enumerate(self.encoder):
-            length, other = spectrum.shape[-1], None
+            assert isinstance(layer, EncoderLayer)
+            merges = layer.plan.merges
+            length, time_length = spectrum.shape[-1], wave.shape[-1]
+            other = None
             if index < len(self.tencoder):
-                time_length = wave.shape[-1]
                 wave = self.tencoder[index](wave)
-                if layer.plan.merges:
-                    other = wave
-                time_skips.append((None if layer.plan.merges else wave, time_length))
+                other = wave if merges else None
+                time_skips.append((None if merges else wave, time_length))
             spectrum = layer(spectrum, other)
             if not index and self.arguments.freq_emb:
                 spectrum = spectrum + self._embedding()
@@ -150,8 +151,9 @@ class HDemucs(nn.Module):
     def _embedding(self) -> Tensor:
         """Return what is added to each row of the spectrogram: (1, channels, rows, 1)."""
         scale = (self.arguments.freq_emb or 0.0) * self.arguments.emb_scale
-        table: Tensor = self.freq_emb["embedding"].weight
-        return table.t()[None, :, :, None] * scale
+        embedding = self.freq_emb["embedding"]
+        assert isinstance(embedding, nn.Embedding)
+        return embedding.weight.t()[None, :, :, None] * scale
 
 
 class HTDemucs(HDemucs):

@@ -170,11 +170,14 @@ class Attention(nn.Module):
             weights, biases = self.in_proj_weight, self.in_proj_bias
             query = F.linear(asking, weights[:size], biases[:size])
             key, value = F.linear(asked, weights[size:], biases[size:]).chunk(2, -1)
-        query, key, value = (
-            part.unflatten(-1, (self._heads, -1)).transpose(1, 2) for part in (query, key, value)
+        heard = F.scaled_dot_product_attention(
+            self._split(query), self._split(key), self._split(value)
         )
-        heard = F.scaled_dot_product_attention(query, key, value)
         return self.out_proj(heard.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _split(self, signal: Tensor) -> Tensor:
+        """Give each head its channels: (batch, heads, places, channels of a head)."""
+        return signal.view(*signal.shape[:2], self._heads, -1).transpose(1, 2)
 
 
 class GroupNorm(nn.GroupNorm):
