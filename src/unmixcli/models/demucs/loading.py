@@ -142,8 +142,9 @@ def scheme_of(name: str, arguments: Arguments, options: Options) -> TriangleSche
             )
         if arguments.use_train_segment or options.segment is not None:
             reads = samples
-    # A single sample of one channel has no standard deviation.
-    return TriangleScheme(samples, options.overlap, reads=reads, shortest=2)
+    # A single sample of a single channel has no standard deviation.
+    shortest = 2 if arguments.audio_channels == 1 else 1
+    return TriangleScheme(samples, options.overlap, reads=reads, shortest=shortest)
 
 
 def _parameters(card: ModelCard) -> Parameters:

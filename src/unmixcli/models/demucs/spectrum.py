@@ -75,7 +75,8 @@ def waveform(spectrum: Tensor, length: int) -> Tensor:
     for k in range(4):
         audio[:, k : k + frames] += quarters[:, :, k]
     side = hop // 2 * 3
-    return audio.flatten(1)[:, side : side + length].view(*others, length)
+    kept: Tensor = audio.flatten(1)[:, side : side + length]
+    return kept.view(*others, length)
 
 
 def _reflect(audio: Tensor, left: int, right: int) -> Tensor:
