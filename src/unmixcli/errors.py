@@ -25,6 +25,14 @@ class OutputError(UnmixError):
     """A stem that cannot be written, or that must not be overwritten."""
 
 
+class BusyError(OutputError):
+    """Another process is separating this recording at this moment."""
+
+
+class DoneError(OutputError):
+    """The stems appeared, complete and as they were asked for, while we were about to start."""
+
+
 class SpoolError(UnmixError):
     """The temporary files of a long track have no room."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
 import soundfile
 
-from ..errors import InputError
+from ..errors import InputError, SpoolError
 from ..files.readers import FileView
 from ..files.scratch import open_scratch, scratch_error
 
@@ -38,23 +39,33 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
     InputError
         If the file has no audio that can be decoded.
     """
-    try:
-        file_or_name = str(source) if isinstance(source, Path) else FileView(source)
-        container = av.open(file_or_name, "r", metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError):
-        raise InputError(
-            f"{name} is not a recording that can be read: no known audio format was found in it"
-        ) from None
-    with container:
+    with ExitStack() as stack:
+        try:
+            # Opened here: PyAV cannot encode a name that is not UTF-8.
+            opened = stack.enter_context(source.open("rb")) if isinstance(source, Path) else None
+            view = opened or FileView(cast(BinaryIO, source))
+            container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
+        except (av.FFmpegError, OSError, ValueError):
+            raise InputError(
+                f"{name} is not a recording that can be read: no known audio format was found in it"
+            ) from None
         if not container.streams.audio:
             raise InputError(f"{name} has no sound in it")
         stream = container.streams.audio[0]
-        file = open_scratch(temp_dir)
+        file = stack.enter_context(open_scratch(temp_dir))
         try:
-            return _decode(container, stream, file, name)
-        except BaseException:
-            file.close()
+            _decode(container, stream, file, name)
+        except (InputError, SpoolError, MemoryError):
             raise
+        except Exception:  # PyAV has many ways to say that it does not know a codec
+            raise InputError(
+                f"{name} has sound in a format that cannot be decoded, or is damaged"
+            ) from None
+        stack.pop_all()
+        container.close()
+        if opened is not None:
+            opened.close()
+        return file
 
 
 def _decode(
@@ -62,7 +73,7 @@ def _decode(
     stream: av.audio.stream.AudioStream,
     file: BinaryIO,
     name: str,
-) -> BinaryIO:
+) -> None:
     rate, channels = stream.rate, stream.channels
     if not rate or not channels:
         raise InputError(f"{name} has sound of a kind that cannot be decoded")
@@ -79,7 +90,8 @@ def _decode(
                 for converted in converter.resample(frame):
                     samples = converted.to_ndarray().reshape(-1, channels)
                     out.write(samples.astype(np.float32, copy=False))
-            except OSError as error:
+            # A full disk makes soundfile's own check of what it wrote fail.
+            except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 raise scratch_error(error) from None
             if frame is None:
-                return file
+                return

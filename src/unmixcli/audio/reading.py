@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,7 @@ def open_excerpt(
     if content is None:
         refuse_missing(path)
     try:
-        file = soundfile.SoundFile(path if content is None else FileView(content))
+        file = soundfile.SoundFile(os.fsencode(path) if content is None else FileView(content))
     except soundfile.LibsndfileError:
         from .decoding import decode
 
@@ -191,7 +192,9 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
 
 def _open(source: Any, name: str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(source if isinstance(source, Path) else FileView(source))
+        # As bytes: soundfile cannot encode a name that is not UTF-8.
+        opened = os.fsencode(source) if isinstance(source, Path) else FileView(source)
+        return soundfile.SoundFile(opened)
     except (soundfile.LibsndfileError, OSError) as error:
         raise InputError(f"{name} can no longer be opened: {_reason(error)}") from None
 

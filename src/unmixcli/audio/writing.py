@@ -101,13 +101,13 @@ class StemWriter:
                 self._make_folder(path.parent)
                 sweep(path)
                 self._parts.append(Part(path))
-                file = soundfile.SoundFile(
-                    self._parts[-1].path, "w", shape.sample_rate, shape.channels, **options
-                )
+                # As bytes: soundfile cannot encode a name that is not UTF-8.
+                name = os.fsencode(self._parts[-1].path)
+                file = soundfile.SoundFile(name, "w", shape.sample_rate, shape.channels, **options)
                 self._files.append(file)
                 if encoding.format.name == "wav":
-                    for name, value in info_strings(tags_of_it).items():
-                        setattr(file, name, value)
+                    for key, value in info_strings(tags_of_it).items():
+                        setattr(file, key, value)
         except BaseException as error:  # an interruption, too, must leave nothing behind
             self._discard()
             if isinstance(error, _WRITE_ERRORS):

@@ -89,6 +89,7 @@ def separate(
     clip: Annotated[str | None, option("clip", "--clip", panel=FORM)] = None,
     tags: Annotated[bool | None, option("tags", "--tags/--no-tags", panel=FORM)] = None,
     device: Annotated[str | None, option("device", "--device", "-d", panel=RUN)] = None,
+    precision: Annotated[str | None, option("precision", "--precision", panel=RUN)] = None,
     temp_dir: Annotated[Path | None, option("temp_dir", "--temp-dir", panel=RUN)] = None,
     offline: Annotated[bool | None, option("offline", "--offline/--online", panel=RUN)] = None,
     quiet: Annotated[

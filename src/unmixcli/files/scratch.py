@@ -46,9 +46,10 @@ def open_scratch(directory: Path | None = None, size: int = 0) -> BinaryIO:
         ) from None
 
 
-def scratch_error(error: OSError) -> SpoolError:
+def scratch_error(error: Exception) -> SpoolError:
     """Put into words that writing to such a file failed."""
-    return SpoolError(f"a temporary file cannot be written: {error.strerror}; {_REMEDY}")
+    reason = getattr(error, "strerror", None) or "the disk is full"
+    return SpoolError(f"a temporary file cannot be written: {reason}; {_REMEDY}")
 
 
 def default_directory() -> Path:

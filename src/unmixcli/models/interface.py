@@ -112,6 +112,10 @@ class Plugin(Protocol):
         instance.
     ``estimates_residual``
         True if its models estimate the residual themselves when asked.
+    ``precisions``
+        The kinds of arithmetic that its networks run in, such as
+        ``("float32", "bfloat16")``; only float32 if it has no such attribute.
+        `load` then takes one of them as a fifth argument.
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
         before its weights are fetched.

@@ -34,6 +34,11 @@ class KnownModel:
         """Whether its models estimate the residual themselves."""
         return bool(getattr(self.plugin, "estimates_residual", False))
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The arithmetic that its networks can run in; float32 comes first."""
+        return tuple(getattr(self.plugin, "precisions", ("float32",)))
+
     def pick_targets(self, wanted: Sequence[str]) -> tuple[str, ...]:
         """Return the targets to estimate: those wanted, or all of the model's.
 

@@ -119,6 +119,7 @@ class Registry:
         targets: Sequence[str] = (),
         device: str = "cpu",
         *,
+        precision: str = "float32",
         offline: bool = False,
         progress: Report | None = None,
     ) -> tuple[ModelCard, Model]:
@@ -132,6 +133,8 @@ class Registry:
             Targets to estimate; empty for all that the model has.
         device : str
             A torch device.
+        precision : str
+            One of the plugin's ``precisions``.
         offline : bool
             Fail rather than use the network.
         progress : callable, optional
@@ -144,7 +147,14 @@ class Registry:
         UsageError
             If it has no such target.
         """
-        return self.load(self.resolve(model), targets, device, offline=offline, progress=progress)
+        return self.load(
+            self.resolve(model),
+            targets,
+            device,
+            precision=precision,
+            offline=offline,
+            progress=progress,
+        )
 
     def load(
         self,
@@ -152,6 +162,7 @@ class Registry:
         targets: Sequence[str] = (),
         device: str = "cpu",
         *,
+        precision: str = "float32",
         offline: bool = False,
         progress: Report | None = None,
     ) -> tuple[ModelCard, Model]:
@@ -170,7 +181,11 @@ class Registry:
         except FetchError as error:
             raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
         try:
-            model = known.plugin.load(card, weights, wanted, device)
+            if len(known.precisions) > 1:
+                load: Any = known.plugin.load
+                model: Model = load(card, weights, wanted, device, precision)
+            else:
+                model = known.plugin.load(card, weights, wanted, device)
         except (UnmixError, MemoryError):
             raise
         except (Exception, SystemExit) as error:

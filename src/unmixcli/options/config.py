@@ -33,7 +33,17 @@ SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
 # What each field changes. The record of how stems were made and the page follow from
 # these, and a test sees to it that every field stands in exactly one of them.
 CHANGES_SOUND = frozenset(
-    ("targets", "residual", "start", "duration", "mix", "preset", "only_mixes", "sample_rate")
+    (
+        "targets",
+        "residual",
+        "start",
+        "duration",
+        "mix",
+        "preset",
+        "only_mixes",
+        "sample_rate",
+        "precision",
+    )
 )
 CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
 CHANGES_NOTHING = frozenset(
@@ -167,6 +177,14 @@ class SeparationConfig(BaseModel):
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="Where to compute: auto, cpu, cuda, cuda:N or mps.",
+    )
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)
+    ] = Field(
+        default="auto",
+        description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
+        "processors and graphics cards that have it, and differs inaudibly; auto is float32 "
+        "on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,

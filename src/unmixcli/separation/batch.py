@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt, open_excerpt
-from ..errors import UnmixError
+from ..errors import BusyError, DoneError, UnmixError
 from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
@@ -18,13 +19,16 @@ from ..stems.names import Claims
 from ..words import display, sentence_of
 from .inputs import Found, find_recordings, spool
 from .order import Order
-from .results import Outcome, SeparatedTrack, Skipped
+from .results import Outcome, Skipped
 
 if TYPE_CHECKING:
     from ..models.store import Report
     from .separator import Separator
 
 log = logging.getLogger("unmixcli")
+
+POLL_SECONDS = 1.0
+"""Between two looks at a recording that another process is separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 Fetching = Callable[[], "AbstractContextManager[Report]"]
@@ -97,21 +101,45 @@ class Batch:
             If the model cannot be loaded.
         """
         everything = find_recordings(inputs)
+        busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
-            self.place = f"{number}/{len(everything)}" if len(everything) > 1 else ""
+            self._show_place(number, len(everything))
             if isinstance(found, UnmixError):
                 yield Outcome(None, found)
                 continue
-            source = str(found.path)
-            try:
-                opened = self._open(found)
-            except UnmixError as error:
-                yield Outcome(source, error)
+            outcome = self._outcome(found)
+            if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
+                busy.append((number, found))  # another run has it: ours goes on with the rest
                 continue
-            if isinstance(opened, Skipped):
-                yield Outcome(source, opened)
-                continue
-            yield Outcome(source, self._separate(self._load(), *opened))
+            yield outcome
+        for number, found in busy:
+            self._show_place(number, len(everything))
+            while isinstance((outcome := self._outcome(found)).result, BusyError):
+                time.sleep(POLL_SECONDS)
+            yield outcome
+
+    def _show_place(self, number: int, count: int) -> None:
+        self.place = f"{number}/{count}" if count > 1 else ""
+
+    def _outcome(self, found: Found) -> Outcome:
+        """Separate one recording; whatever goes wrong with it is its outcome."""
+        source = str(found.path)
+        try:
+            opened = self._open(found)
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        if isinstance(opened, Skipped):
+            return Outcome(source, opened)
+        recording, destination = opened
+        separator = self._load()  # without a model there is no going on
+        try:
+            with self._watch(recording) as progress:
+                track = separator.separate_file(recording, progress, destination=destination)
+        except DoneError:
+            return Outcome(source, Skipped(destination.stems))
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        return Outcome(source, track)
 
     def _load(self) -> Separator:
         """Load the model, once there is something to separate: it may have to be fetched."""
@@ -147,16 +175,10 @@ class Batch:
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
         return recording, destination
 
-    def _separate(
-        self, separator: Separator, recording: Excerpt, destination: Destination
-    ) -> SeparatedTrack | UnmixError:
-        try:
-            with self._watch(recording) as progress:
-                return separator.separate_file(recording, progress, destination=destination)
-        except UnmixError as error:
-            return error
-        except Exception as error:  # a model's own failure is no reason to give up the others
-            log.debug("separating failed", exc_info=True)
-            return UnmixError(
-                f"{display(recording.path)} could not be separated: {sentence_of(error)}"
-            )
+
+def _failure(found: Found, error: Exception) -> UnmixError:
+    """Put an error into words: one strange file is no reason to give up the others."""
+    if isinstance(error, UnmixError):
+        return error
+    log.debug("separating failed", exc_info=error)
+    return UnmixError(f"{display(found.path)} could not be separated: {sentence_of(error)}")

@@ -31,6 +31,7 @@ from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
 from .order import Order
+from .precision import resolve_precision
 from .results import SeparatedTrack
 
 if TYPE_CHECKING:
@@ -91,10 +92,16 @@ class Separator:
     def _load(self, order: Order, registry: Registry, fetch_progress: Report | None) -> None:
         config = order.config
         self.order = order
-        self.card, self._model = registry.load_model(
-            config.model,
+        device = resolve_device(config.device)
+        known = registry.resolve(config.model)
+        self.precision = resolve_precision(
+            config.precision, device, known.precisions, known.card.name
+        )
+        self.card, self._model = registry.load(
+            known,
             order.plan.targets,
-            resolve_device(config.device),
+            device,
+            precision=self.precision,
             offline=config.offline,
             progress=fetch_progress,
         )
@@ -210,12 +217,13 @@ class Separator:
         if page and not config.overwrite:
             refuse_existing([page])
         recipe = order.recipe
-        replaced = destination.replaceable(
-            recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
-        )
         shape = self._shape(recording)
-        saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
-        levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
+        with destination.claim():
+            replaced = destination.replaceable(
+                recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
+            )
+            saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
+            levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
         if page:
             report("drawing", 1.0)
             about = About(recording.path, destination.tags, self.card, order.settings)

@@ -12,7 +12,8 @@ from typing import BinaryIO
 from ..audio.reading import refuse_missing
 from ..audio.tags import Tags, read_tags
 from ..audio.writing import refuse_existing
-from ..errors import InputError
+from ..errors import BusyError, DoneError, InputError, OutputError
+from ..files.leases import Lease
 from ..files.readers import FileView
 from ..words import display
 from .manifest import Manifest, Source
@@ -85,11 +86,38 @@ class Destination:
         """Say why the stems cannot pass for done, or None if they are."""
         return self.manifest.missing(recipe, self.source, self.stems)
 
+    def claim(self) -> Lease:
+        """Keep other processes from making the same stems; a context manager.
+
+        Raises
+        ------
+        BusyError
+            If another process is making them.
+        OutputError
+            If the output folder cannot be written.
+        """
+        path = self.manifest.path
+        try:
+            lease = Lease.take(path.with_name(f"{path.name}.lease"))
+        except OSError as error:
+            raise OutputError(
+                f"{display(path.parent)} cannot be written: {error.strerror}; "
+                "choose another folder with --outdir"
+            ) from None
+        if lease is None:
+            raise BusyError(
+                f"another process is separating {display(self.recording)} into "
+                f"{display(path.parent)}; wait for it, or choose another folder with --outdir"
+            )
+        return lease
+
     def replaceable(self, recipe: Recipe, *, overwrite: bool, skip_existing: bool) -> set[Path]:
         """Return the files that may be replaced.
 
         Raises
         ------
+        DoneError
+            If they are what would be made.
         OutputError
             If others are in the way.
         """
@@ -97,7 +125,9 @@ class Destination:
         if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
-        reason = self.missing(recipe) if skip_existing else None
+        reason = self.missing(recipe) if skip_existing else ""
+        if reason is None:
+            raise DoneError(f"the stems of {display(self.recording)} exist already")
         refuse_existing(paths, replaced, reason or "")
         return replaced
 

@@ -98,7 +98,7 @@ class Manifest:
         entry = next((e for e in _read(self.path) if names <= set(e["stems"])), None)
         if entry is None:
             return "made by hand or by another program"
-        if not entry.get("done"):
+        if not entry.get("done") and not self._all_placed(entry):
             return "half made"
         if difference := recipe.difference(entry):
             return f"made {difference}"
@@ -106,6 +106,17 @@ class Manifest:
             if _size(path) != entry["stems"][self._name(path)].get("size"):
                 return f"changed since: {path.name}"
         return None if source.is_same(entry.get("source")) else "made from another recording"
+
+    def _all_placed(self, entry: Mapping[str, Any]) -> bool:
+        """Tell whether every file of an open entry has its name: only closing it was missed."""
+        folder = self.path.parent
+        try:
+            return all(
+                facts == _facts((folder / name).lstat()) and not is_locked(folder / name)
+                for name, facts in entry["stems"].items()
+            )
+        except OSError:
+            return False
 
     def half_made(self, stems: Iterable[Path]) -> set[Path]:
         """Return those of the files that a process which died left of a set."""

@@ -152,7 +152,7 @@ class Claims:
         keys = [str(path.absolute()).casefold() for path in paths]
         for key in keys:
             other = self._owners.get(key)
-            if other is not None:
+            if other not in (None, recording):  # it may be tried twice
                 raise OutputError(
                     f"{display(recording)} was left out: its stems would have the same names as "
                     f"those of {display(other)}; separate it by itself with another --outdir, "

@@ -35,9 +35,11 @@ class MagnitudeFront:
     ----------
     networks : sequence of Folded
         Of the same number of channels; one channel reads the mean of the mixture's.
+    dtype : torch.dtype
+        Type that the products are computed in.
     """
 
-    def __init__(self, networks: Sequence[Folded]) -> None:
+    def __init__(self, networks: Sequence[Folded], dtype: torch.dtype = torch.float32) -> None:
         channels = networks[0].channels
         bins = max(network.bins for network in networks)
         columns = []
@@ -45,7 +47,7 @@ class MagnitudeFront:
             weight = network.input.weight.view(channels, network.bins, -1)
             # Zeros for the bins that another network reads and this one does not.
             columns.append(torch.nn.functional.pad(weight, (0, 0, 0, bins - network.bins)))
-        self._weights = torch.cat(columns, -1).contiguous()
+        self._weights = torch.cat(columns, -1).contiguous().to(dtype)
         self._bias = torch.cat([network.input.bias for network in networks])
 
     def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
@@ -54,6 +56,9 @@ class MagnitudeFront:
         magnitude = magnitude_of(spectrum[..., :bins])
         if channels == 1:
             magnitude = magnitude.mean(0, keepdim=True)
+        if self._weights.dtype != magnitude.dtype:
+            magnitude = magnitude.to(self._weights.dtype)
+            return torch.bmm(magnitude, self._weights).sum(0).float().add_(self._bias).tanh_()
         rows = torch.addmm(self._bias, magnitude[0], self._weights[0])
         for one, weight in zip(magnitude[1:], self._weights[1:], strict=True):
             rows.addmm_(one, weight)

@@ -80,9 +80,17 @@ def read_joint(path: Path) -> JointCheckpoint:
 
 
 def build_joint(
-    checkpoint: JointCheckpoint, targets: Sequence[str], ranges: Ranges, device: torch.device
+    checkpoint: JointCheckpoint,
+    targets: Sequence[str],
+    ranges: Ranges,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[Trunk, LogBandFront, BandMaskHead]:
-    """Make the parts of a model of a joint network."""
+    """Make the parts of a model of a joint network.
+
+    Its products are computed in ``dtype``, but for the input layer's: it reads
+    logarithms, whose small differences bfloat16 cannot tell.
+    """
     header, state = checkpoint.header, checkpoint.state
     edges = state["band_edges"].long()
 
@@ -92,10 +100,11 @@ def build_joint(
     trunk = Trunk.of(state, state["fc2.weight"].T, state["fc2.bias"], device)
     heads = [header.targets.index(target) for target in targets]
     shape = (len(header.targets), header.channels)
+    output = layer("fc3").to(dtype)
     return (
-        trunk,
+        trunk.to(dtype),
         LogBandFront(layer("fc1"), edges, header.feature_floor),
-        BandMaskHead(tuple(targets), heads, shape, layer("fc3"), edges, header.em_factor, ranges),
+        BandMaskHead(tuple(targets), heads, shape, output, edges, header.em_factor, ranges),
     )
 
 

@@ -27,7 +27,11 @@ log = logging.getLogger("unmixcli")
 
 
 def load_model(
-    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: Sequence[str],
+    device: str,
+    precision: str = "float32",
 ) -> OpenUnmix:
     """Build a model from checkpoints; see `unmixcli.models.interface.Plugin.load`.
 
@@ -36,11 +40,15 @@ def load_model(
     place = torch.device(device)
     first = weights[card.files_for(targets)[0].file]
     load = _load_joint if is_joint(first) else _load_networks
-    return load(card, weights, tuple(targets), place)
+    return load(card, weights, tuple(targets), place, getattr(torch, precision))
 
 
 def _load_joint(
-    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: tuple[str, ...],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> OpenUnmix:
     checkpoint = read_joint(weights[card.files_for(targets)[0].file])
     header = checkpoint.header
@@ -48,12 +56,16 @@ def _load_joint(
         raise ModelError(f"{checkpoint.path} is not the network that {card.name} is described as")
     framing = Framing(header.n_fft, header.hop)
     ranges = _ranges(framing.bins, device)
-    trunk, front, head = build_joint(checkpoint, targets, ranges, device)
+    trunk, front, head = build_joint(checkpoint, targets, ranges, device, dtype)
     return OpenUnmix([trunk], front, head, ranges, framing, header.sample_rate, device)
 
 
 def _load_networks(
-    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: tuple[str, ...],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> OpenUnmix:
     checkpoints = {}
     for item in card.files_for(targets):
@@ -65,9 +77,9 @@ def _load_networks(
     ranges = _ranges(framing.bins, device)
     networks = [fold(checkpoints.pop(target), device) for target in targets]
     return OpenUnmix(
-        [network.trunk for network in networks],
-        MagnitudeFront(networks),
-        RectifiedHead(targets, networks, ranges, device),
+        [network.trunk.to(dtype) for network in networks],
+        MagnitudeFront(networks, dtype),
+        RectifiedHead(targets, networks, ranges, device, dtype),
         ranges,
         framing,
         card.sample_rate,

@@ -12,8 +12,9 @@ layers beside them; the arithmetic of the folding is done in float64.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -27,7 +28,11 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Affine:
-    """``x @ weight + bias``, with the weight of shape (inputs, outputs)."""
+    """``x @ weight + bias``, with the weight of shape (inputs, outputs).
+
+    The weight may be bfloat16: the product is then computed in it, and the
+    sum with the bias in float32.
+    """
 
     weight: torch.Tensor
     bias: torch.Tensor
@@ -39,7 +44,13 @@ class Affine:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Apply to rows, shape (rows, inputs)."""
-        return torch.addmm(self.bias, x, self.weight)
+        if self.weight.dtype == self.bias.dtype:
+            return torch.addmm(self.bias, x, self.weight)
+        return torch.mm(x.to(self.weight.dtype), self.weight).float().add_(self.bias)
+
+    def to(self, dtype: torch.dtype) -> Affine:
+        """Return the layer with a weight of another type."""
+        return replace(self, weight=self.weight.to(dtype))
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,13 @@ class Trunk:
             Affine.on(device, second[:hidden], bias),
             second[hidden:].float().contiguous().to(device),
         )
+
+    def to(self, dtype: torch.dtype) -> Trunk:
+        """Return the trunk with weights of another type; what is between layers stays float32."""
+        if dtype == torch.float32:
+            return self
+        layers = [[copy.deepcopy(lstm).to(dtype) for lstm in layer] for layer in self.layers]
+        return replace(self, layers=layers, skip=self.skip.to(dtype), merge=self.merge.to(dtype))
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,8 @@ class RectifiedHead:
     networks : sequence of Folded
     ranges : sequence of (int, int)
     device : torch.device
+    dtype : torch.dtype
+        Type that the products are computed in.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class RectifiedHead:
         networks: Sequence[Folded],
         ranges: Ranges,
         device: torch.device,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.targets = targets
         self.channels = networks[0].channels
@@ -77,7 +80,7 @@ class RectifiedHead:
                     device,
                     network.output[:, first:end].flatten(0, 1).T,
                     network.output_bias[:, first:end].flatten(),
-                )
+                ).to(dtype)
                 for network in networks
             ]
             for first, end in ranges
@@ -94,7 +97,10 @@ class RectifiedHead:
         frames, width = rows[0].shape[0], layers[0].bias.shape[0]
         gains = rows[0].new_empty((len(rows), frames, width))
         for layer, row, out in zip(layers, rows, gains, strict=True):
-            torch.addmm(layer.bias, row, layer.weight, out=out)
+            if layer.weight.dtype == row.dtype:
+                torch.addmm(layer.bias, row, layer.weight, out=out)
+            else:
+                out.copy_(layer(row))
         shape = (len(rows), frames, self.channels, width // self.channels)
         return gains.relu_().view(shape).transpose(1, 2)
 

@@ -20,6 +20,7 @@ class _Plugin:
 
     options = Options
     estimates_residual = True
+    precisions = ("float32", "bfloat16")
 
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("openunmix")
@@ -28,12 +29,17 @@ class _Plugin:
         return card_of_folder(folder)
 
     def load(
-        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+        self,
+        card: ModelCard,
+        weights: Mapping[str, Path],
+        targets: Sequence[str],
+        device: str,
+        precision: str = "float32",
     ) -> OpenUnmix:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 
-        return load_model(card, weights, targets, device)
+        return load_model(card, weights, targets, device, precision)
 
 
 plugin = _Plugin()

@@ -121,15 +121,16 @@ class Recurrence:
     ) -> None:
         """Run one direction of one layer over the track."""
         state: tuple[torch.Tensor, torch.Tensor] | None = None
+        dtype = next(lstm.parameters()).dtype
         for first in reversed(self._starts) if backwards else self._starts:
             if self._stop.is_set():
                 return
             rows = _read(inputs, first, self._end(first)).to(self._device)
             if backwards:
                 rows = rows.flip(0)
-            rows, state = lstm(rows.unsqueeze(1), state)
+            rows, state = lstm(rows.unsqueeze(1).to(dtype), state)
             rows = rows.squeeze(1)
-            output.write(first, (rows.flip(0) if backwards else rows).cpu())
+            output.write(first, (rows.flip(0) if backwards else rows).float().cpu())
             self._blocks_done += 1
 
     def _merge(self, trunk: Trunk, own: Sequence, last: list[Sequence]) -> None:
@@ -139,7 +140,11 @@ class Recurrence:
         def merge(first: int) -> None:
             end = min(first + size, self._frames)
             rows = trunk.skip(own.read(first, end).to(self._device))
-            rows.addmm_(_read(last, first, end).to(self._device), trunk.merge)
+            last_rows = _read(last, first, end).to(self._device)
+            if trunk.merge.dtype == rows.dtype:
+                rows.addmm_(last_rows, trunk.merge)
+            else:
+                rows.add_(last_rows.to(trunk.merge.dtype) @ trunk.merge)
             own.write(first, rows.relu_().cpu())
 
         for _ in self._workers.map(merge, ((first,) for first in range(0, self._frames, size))):

@@ -22,18 +22,20 @@ How a track is cut into segments and how their estimates are joined is a *scheme
 `CrossFadeScheme`
     torchaudio's tutorial on Hybrid Demucs: each segment fades over to the next.
 
-Read `schemes`, then `model`; `statistics` and `joining` are the first and the
-last step of a separation.
+Read `segment`, `schemes`, then `model`; `statistics` and `joining` are the
+first and the last step of a separation.
 """
 
-from .bag import Bag
+from .bag import Bag, Network
 from .model import SegmentedModel
-from .schemes import ChunkScheme, CrossFadeScheme, Scheme, Segment, TriangleScheme
+from .schemes import ChunkScheme, CrossFadeScheme, TriangleScheme
+from .segment import Scheme, Segment
 
 __all__ = [
     "Bag",
     "ChunkScheme",
     "CrossFadeScheme",
+    "Network",
     "Scheme",
     "Segment",
     "SegmentedModel",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..interface import Block
-from .schemes import Segment
+from .segment import Segment
 
 
 class Joining:

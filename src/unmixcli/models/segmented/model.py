@@ -20,11 +20,11 @@ from ..interface import Block, Mixture, Progress, Request
 from ..workers import Workers
 from .bag import Network
 from .joining import Joining
-from .schemes import Scheme, Segment
+from .segment import Scheme, Segment
 from .statistics import measure
 
 BATCH = 4
-"""Segments in one pass on a graphics card, while its memory lasts."""
+"""Segments in one pass on a CUDA device, while its memory lasts."""
 MEASURING = 0.02
 """Share of a first reading in the work."""
 
@@ -55,8 +55,8 @@ class SegmentedModel:
     scheme : callable
         From a request's options to the `Scheme`.
     batch : int, optional
-        Segments in one pass; not given, 1 on the CPU and `BATCH` elsewhere.
-        Halved for good when memory runs out on the device.
+        Segments in one pass; not given, `BATCH` on a CUDA device and 1 elsewhere.
+        Halved for good when the device runs out of memory.
     at_once : int
         Passes that run at the same time on the CPU, each in its own thread
         with its share of the cores. 1 gives every pass all cores.
@@ -81,7 +81,7 @@ class SegmentedModel:
         self._rows = list(targets.values())
         self._device = device
         self._scheme = scheme
-        self._batch = batch or (1 if device.type == "cpu" else BATCH)
+        self._batch = batch or (BATCH if device.type == "cuda" else 1)
         self._workers = Workers(device, at_once)
 
     def separate(
@@ -168,10 +168,11 @@ class SegmentedModel:
         """Run the network once."""
         stems = self._network(segments)
         batch, channels, samples = segments.shape
-        shape = (batch, stems.shape[1], channels, samples)
-        if stems.shape != shape or shape[1] <= max(self._rows):
+        needed = 1 + max(self._rows)
+        if stems.shape != (batch, *stems.shape[1:2], channels, samples) or stems.shape[1] < needed:
             raise ModelError(
-                f"the network made {tuple(stems.shape)} of {tuple(segments.shape)}, which is not "
-                f"at least {1 + max(self._rows)} stems of as many channels and samples"
+                f"the network turned segments of shape {tuple(segments.shape)} into "
+                f"{tuple(stems.shape)}; it must give (batch, stems, channels, samples), with as "
+                f"many channels and samples and at least {needed} stems"
             )
         return stems[:, self._rows].float()
