@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers import roformers
 
+from tests.helpers import roformers
 from unmixcli.models.roformer.building import build_network
 from unmixcli.models.roformer.layout import read_layout
 from unmixcli.models.roformer.network import Roformer, Transform
@@ -114,9 +114,7 @@ def test_mel_norms_of_several_blocks(tmp_path: Path) -> None:
     assert difference(network, reference, noise(2, 2560)) <= CLOSE
 
 
-def test_blocks_of_all_sizes_give_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_of_all_sizes_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = roformers.mel_roformer(num_stems=2)
     network = ours(saved(reference, tmp_path), roformers.MEL_HOP)
     audio = noise(2, 2560)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-
 from hdemucs_networks import RATE, SOURCES, card, tiny
-from streams import ArrayMixture
+from numpy.typing import NDArray
 from unmixcli.models.hdemucs.loading import load_model
 from unmixcli.models.hdemucs.streaming import HybridDemucs
+
+from streams import ArrayMixture
 from unmixcli.models.segmented.statistics import measure
 from unmixcli.options.config import SeparationConfig
 

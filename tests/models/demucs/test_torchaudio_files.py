@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import save_file
-
 from hdemucs_networks import RATE, SOURCES, card, tiny
+from safetensors.torch import save_file
+from unmixcli.models.hdemucs import loading
+
 from unmixcli import Separator
 from unmixcli.errors import ModelError, UsageError
-from unmixcli.models.hdemucs import loading
 from unmixcli.models.registry import Registry
 
 models = pytest.importorskip("torchaudio.models", exc_type=Exception)
