@@ -103,7 +103,11 @@ def open_tensors(path: Path, unused: Collection[str] = ()) -> TensorFile:
 
 
 def load_into(
-    network: nn.Module, file: TensorFile, what: str, names: Mapping[str, str] | None = None
+    network: nn.Module,
+    file: TensorFile,
+    what: str,
+    key_of: Callable[[str], str] = str,
+    unused: Collection[str] = (),
 ) -> None:
     """Give a network its parameters, if the file has exactly those.
 
@@ -114,8 +118,10 @@ def load_into(
     file : TensorFile
     what : str
         What the network is, for messages: "a Hybrid Demucs network".
-    names : mapping of str to str, optional
-        The network's name of each tensor of the file to read, where names differ.
+    key_of : callable
+        From the network's name of a tensor to the file's, where they differ.
+    unused : collection of str
+        Keys of the file that may be there and are not needed.
 
     Raises
     ------
@@ -123,23 +129,23 @@ def load_into(
         If tensors are missing, foreign or of another shape, naming the first
         few, and the family that the file is of if it is known.
     """
-    names = {key: key for key in file.shapes} if names is None else names
-    found = {name: (key, file.shapes[key]) for key, name in names.items()}
-    expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    missing = sorted(expected.keys() - found.keys())
-    foreign = sorted(found[name][0] for name in found.keys() - expected.keys())
+    expected = {key_of(name): tensor for name, tensor in network.state_dict().items()}
+    missing = sorted(expected.keys() - file.shapes.keys())
+    foreign = sorted(file.shapes.keys() - expected.keys() - set(unused))
     reasons = [f"it lacks {some(missing)}"] if missing else []
     reasons += [f"it has {some(foreign)}, which do not belong there"] if foreign else []
     if reasons:
         raise not_a_network(file, what, " and ".join(reasons))
-    for name, shape in expected.items():
-        key, own = found[name]
-        if own != shape:
+    for key, tensor in expected.items():
+        if file.shapes[key] != tuple(tensor.shape):
             raise not_a_network(
-                file, what, f"{key} has the shape {own}, and the other tensors call for {shape}"
+                file,
+                what,
+                f"{key} has the shape {file.shapes[key]}, and the other tensors call for "
+                f"{tuple(tensor.shape)}",
             )
-    read = file.read(names)
-    state = {name: read.pop(key) for key, name in names.items()}
+    read = file.read(expected.keys())
+    state = {name: read.pop(key_of(name)) for name in network.state_dict()}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)
 
@@ -147,12 +153,18 @@ def load_into(
 def not_a_network(file: TensorFile, what: str, reason: str) -> ModelError:
     """Say why a file does not hold the network that it should, and what it is if that is known."""
     family = recognise(file.shapes)
-    named = "" if family is None or _nouns(family) == _nouns(what) else f"; this is {family}"
-    return ModelError(f"{file.path} is not {what}: {reason}{named}")
+    same = family is None or family.replace("checkpoint", "network") == what
+    return ModelError(
+        f"{file.path} is not {what}: {reason}" + ("" if same else f"; this is {family}")
+    )
 
 
-def _nouns(name: str) -> str:
-    return name.split(" ", 1)[1].rsplit(" ", 1)[0]
+def quantised(path: Path) -> ModelError:
+    """Say that a file of Demucs holds quantised weights."""
+    return ModelError(
+        f"{path} is quantised (DiffQ), which is not supported; use the file of the same network "
+        "without it, whose name has no q"
+    )
 
 
 def _open_safetensors(path: Path) -> TensorFile:
@@ -190,6 +202,8 @@ def _open_checkpoint(path: Path, unused: Collection[str]) -> TensorFile:
     wrapper = next((name for name in WRAPPERS if isinstance(content.get(name), dict)), None)
     extras = {} if wrapper is None else {k: v for k, v in content.items() if k != wrapper}
     inside = content if wrapper is None else content[wrapper]
+    if "__quantized" in inside:
+        raise quantised(path)
     entries = {str(key): value for key, value in inside.items() if key not in unused}
     tensors = {key: value for key, value in entries.items() if isinstance(value, StoredTensor)}
     if strangers := sorted(entries.keys() - tensors.keys()):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ModelError
-from ..tensors import TensorFile, not_a_network, open_tensors
+from ..tensors import TensorFile, not_a_network, open_tensors, quantised
 from ..unpickling import Named
 from .arguments import Arguments, HTDemucsArguments, parse
 
@@ -50,10 +50,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     file = open_tensors(path)
     extras = file.extras
     if "structure" in extras:
-        raise ModelError(
-            f"{path} is quantised (DiffQ), which is not supported; use the file without it, "
-            "whose name has no q"
-        )
+        raise quantised(path)
     if "klass" not in extras:
         raise not_a_network(
             file, "a Demucs package", "it does not say how its network was made (klass, kwargs)"

@@ -49,7 +49,7 @@ def load_model(
     shares = [_shares(card, parameters, item.file) for item in files]
     networks = []
     for checkpoint in checkpoints:
-        network = build(checkpoint.arguments, checkpoint.file, checkpoint.kind)
+        network = build(checkpoint)
         network.keep([checkpoint.arguments.sources.index(target) for target in targets])
         networks.append(network.to(torch.device(device)))
     own = [[share[card.targets.index(target)] for target in targets] for share in shares]
@@ -73,10 +73,9 @@ def load_torchaudio(
             "estimates all targets and is one file"
         )
     file = open_tensors(weights[card.weights[0].file])
-    arguments = torchaudio_layout.measure(file, card.targets, card.sample_rate)
+    network = build_torchaudio(file, card)
+    arguments = network.arguments
     _compare_channels(card, file, arguments)
-    names = torchaudio_layout.names(file)
-    network = build(arguments, file, torchaudio_layout.KIND, names)
     network.keep([card.targets.index(target) for target in targets])
     # What is shorter cannot be reflected at its ends, as torchaudio does it.
     shortest = 2 * arguments.hop
@@ -94,23 +93,24 @@ def load_torchaudio(
     )
 
 
-def build(
-    arguments: Arguments, file: TensorFile, kind: str, names: Mapping[str, str] | None = None
-) -> HDemucs:
-    """Build a network with the tensors of a file, ready to infer.
+def build(checkpoint: Checkpoint) -> HDemucs:
+    """Build the network of a file, ready to infer.
 
     Raises
     ------
     ModelError
-        If the file does not hold exactly the network that was described.
+        If the file does not hold exactly the network that it describes.
     """
-    try:
-        # Without memory or a first guess for the parameters: the file has them.
-        with torch.device("meta"):
-            network = build_network(arguments)
-    except (ArithmeticError, RuntimeError, ValueError) as error:
-        raise not_a_network(file, kind, f"its sizes do not go together ({error})") from None
-    load_into(network, file, kind, names)
+    network = _empty(checkpoint.arguments, checkpoint.file, checkpoint.kind)
+    load_into(network, checkpoint.file, checkpoint.kind)
+    return network
+
+
+def build_torchaudio(file: TensorFile, card: ModelCard) -> HDemucs:
+    """Build the network of a file in torchaudio's layout; see `build`."""
+    kind = torchaudio_layout.KIND
+    network = _empty(torchaudio_layout.measure(file, card), file, kind)
+    load_into(network, file, kind, torchaudio_layout.key_of, torchaudio_layout.unused(file))
     return network
 
 
@@ -145,6 +145,15 @@ def scheme_of(name: str, arguments: Arguments, options: Options) -> TriangleSche
     # A single sample of a single channel has no standard deviation.
     shortest = 2 if arguments.audio_channels == 1 else 1
     return TriangleScheme(samples, options.overlap, reads=reads, shortest=shortest)
+
+
+def _empty(arguments: Arguments, file: TensorFile, kind: str) -> HDemucs:
+    try:
+        # Without memory or a first guess for the parameters: the file has them.
+        with torch.device("meta"):
+            return build_network(arguments)
+    except (ArithmeticError, RuntimeError, ValueError) as error:
+        raise not_a_network(file, kind, f"its sizes do not go together ({error})") from None
 
 
 def _parameters(card: ModelCard) -> Parameters:

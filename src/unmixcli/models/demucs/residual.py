@@ -41,6 +41,8 @@ class ResidualBranch(nn.Module):
     ) -> None:
         super().__init__()
         inside = int(channels / compression)
+        if not inside:
+            raise ValueError(f"{channels} channels cannot be compressed {compression:g} times")
         self.layers = nn.ModuleList()
         for k in range(abs(depth)):
             dilation = 2**k if depth > 0 else 1

@@ -14,32 +14,31 @@ from pydantic import ValidationError
 
 from ...errors import ModelError
 from ...words import some
+from ..cards import ModelCard
 from ..tensors import TensorFile, not_a_network
 from .arguments import HDemucsArguments
 
 KIND = "a Hybrid Demucs network of torchaudio"
 
 _NAMES = {
-    "freq_encoder": "encoder",
-    "time_encoder": "tencoder",
-    "freq_decoder": "decoder",
-    "time_decoder": "tdecoder",
+    "encoder": "freq_encoder",
+    "tencoder": "time_encoder",
+    "decoder": "freq_decoder",
+    "tdecoder": "time_decoder",
 }
 _FIRST = "freq_encoder.0.conv.weight"
 _SECOND = "freq_encoder.1.conv.weight"
 _EMBEDDING = "freq_emb.embedding.weight"
 
 
-def measure(file: TensorFile, sources: Sequence[str], sample_rate: int) -> HDemucsArguments:
+def measure(file: TensorFile, card: ModelCard) -> HDemucsArguments:
     """Read the sizes of the network off the shapes of its tensors.
 
     Parameters
     ----------
     file : TensorFile
-    sources : sequence of str
-        What the network estimates, in order.
-    sample_rate : int
-        In Hz.
+    card : ModelCard
+        Its targets name the network's sources, in order.
 
     Raises
     ------
@@ -56,21 +55,21 @@ def measure(file: TensorFile, sources: Sequence[str], sample_rate: int) -> HDemu
         raise not_a_network(file, KIND, f"it lacks {some(lacking)}")
     channels, inputs = shapes[_FIRST][:2]
     found, rest = divmod(shapes[last][0], inputs)
-    if found != len(sources) or rest:
+    if found != len(card.targets) or rest:
         raise ModelError(
-            f"{file.path} has {found} sources, but is described as having {len(sources)} "
-            f"targets: {', '.join(sources)}"
+            f"{file.path} has {found} sources, but {card.name} is described as having "
+            f"{len(card.targets)} targets: {', '.join(card.targets)}"
         )
     try:
         return HDemucsArguments(
-            sources=tuple(sources),
+            sources=card.targets,
             # The spectrogram has a real and an imaginary part for each channel of the audio.
             audio_channels=inputs // 2,
             channels=channels,
             growth=shapes[_SECOND][0] // channels,
             nfft=8 * shapes[_EMBEDDING][0],  # the first layer has a stride of 4
             depth=depth,
-            samplerate=sample_rate,
+            samplerate=card.sample_rate,
         )
     except ValidationError as error:
         detail = error.errors()[0]
@@ -80,22 +79,21 @@ def measure(file: TensorFile, sources: Sequence[str], sample_rate: int) -> HDemu
         ) from None
 
 
-def names(file: TensorFile) -> dict[str, str]:
-    """Return our name of each tensor.
+def key_of(name: str) -> str:
+    """Return what torchaudio calls one of our tensors.
 
-    The norm behind the convolution where the branches merge is left out: the
-    file has one, and nothing uses it.
+    >>> key_of("tencoder.0.conv.weight")
+    'time_encoder.0.conv.weight'
     """
-    bare = max(
-        (int(m[1]) for key in file.shapes if (m := re.match(r"time_encoder\.(\d{1,6})\.", key))),
-        default=0,
-    )
-    found = {}
-    for key in file.shapes:
-        branch, _, rest = key.partition(".")
-        if not (branch == "time_encoder" and rest.startswith(f"{bare}.norm1.")):
-            found[key] = f"{_NAMES.get(branch, branch)}.{rest}"
-    return found
+    branch, _, rest = name.partition(".")
+    return f"{_NAMES.get(branch, branch)}.{rest}"
+
+
+def unused(file: TensorFile) -> list[str]:
+    """Name the norm behind the convolution where the branches merge: it is there for nothing."""
+    layers = [re.match(r"time_encoder\.(\d{1,6})\.", key) for key in file.shapes]
+    bare = max((int(layer[1]) for layer in layers if layer), default=0)
+    return [f"time_encoder.{bare}.norm1.{part}" for part in ("weight", "bias")]
 
 
 def _has(shape: Sequence[int], rank: int) -> bool:
