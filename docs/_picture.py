@@ -1,4 +1,4 @@
-"""Draw images/page.png: the page of the demo song, separated by the model in the box.
+"""Draw images/page.png: the page of the demo song, separated by the built-in model.
 
     python docs/_picture.py
 

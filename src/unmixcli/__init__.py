@@ -38,7 +38,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: `import unmixcli` stays light."""
+    """Import a public name on first use, so that `import unmixcli` stays fast."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,7 +1,7 @@
 """Everything that a plugin may import; any other module may move without notice.
 
-docs/plugins.md is the tutorial. Names that need torch are imported when they
-are first used, so that a plugin can be listed without it.
+docs/plugins.md is the tutorial. Names that need torch are imported on first
+use, so that a plugin can be listed without torch.
 """
 
 from __future__ import annotations
@@ -16,10 +16,22 @@ from .models.catalogue import read_catalogue
 from .models.interface import Block, Mixture, Model, Plugin, Progress, Request
 
 if TYPE_CHECKING:
+    from .models.segmented import (
+        Bag,
+        ChunkScheme,
+        CrossFadeScheme,
+        Scheme,
+        Segment,
+        SegmentedModel,
+        TriangleScheme,
+    )
     from .models.tensors import read_state
 
 __all__ = [
+    "Bag",
     "Block",
+    "ChunkScheme",
+    "CrossFadeScheme",
     "InputError",
     "Mixture",
     "Model",
@@ -28,7 +40,11 @@ __all__ = [
     "Plugin",
     "Progress",
     "Request",
+    "Scheme",
+    "Segment",
+    "SegmentedModel",
     "SpoolError",
+    "TriangleScheme",
     "UnmixError",
     "UsageError",
     "Weights",
@@ -37,7 +53,16 @@ __all__ = [
     "read_state",
 ]
 
-_NEED_TORCH = {"read_state": "tensors"}
+_NEED_TORCH = {
+    "Bag": "segmented",
+    "ChunkScheme": "segmented",
+    "CrossFadeScheme": "segmented",
+    "Scheme": "segmented",
+    "Segment": "segmented",
+    "SegmentedModel": "segmented",
+    "TriangleScheme": "segmented",
+    "read_state": "tensors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""How names, numbers and mistakes are written for people."""
+"""Format names, numbers and errors for people to read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from pathlib import Path
 
 
 def display(path: Path) -> str:
-    """Return a path as it can be printed on one line, whatever is in its name."""
+    """Return a path as one printable line; escape it if it holds unprintable characters."""
     text = str(path)
     return text if text.isprintable() else ascii(text)
 
 
+def plain(text: object, limit: int | None = None) -> str:
+    r"""Put text of any origin on one line that cannot control a terminal.
+
+    Parameters
+    ----------
+    text : object
+    limit : int, optional
+        Characters to keep of a text that may be of any length.
+
+    >>> plain("a\n b\x1b[2J"), plain("abcdef", 3)
+    ('a b\\x1b[2J', 'abc…')
+    """
+    words = str(text)
+    if limit is not None and len(words) > limit:
+        words = f"{words[:limit]}…"
+    words = " ".join(words.split())
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
+
+
 def clock(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``.
+    """Format seconds as ``m:ss`` or ``h:mm:ss``.
 
     >>> clock(61.2), clock(3600)
     ('1:01', '1:00:00')
@@ -25,7 +44,7 @@ def clock(seconds: float) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return a hint at the name that was probably meant, or nothing.
+    """Suggest the name that was probably meant, or return an empty string.
 
     >>> nearest("vocal", ["vocals", "drums"])
     '; did you mean vocals?'
@@ -35,17 +54,17 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def some(names: Sequence[str]) -> str:
-    """Name a few of many, and count the rest.
+    """List the first three names and count the rest.
 
     >>> some(["a", "b", "c", "d"])
     'a, b, c and 1 more'
     """
-    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:3])
+    shown = ", ".join(plain(name, 100) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def twin(names: Iterable[str]) -> str | None:
-    """Return the first name that another one equals on a file system that ignores case."""
+    """Return the first name that repeats an earlier one if case is ignored."""
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
@@ -55,7 +74,7 @@ def twin(names: Iterable[str]) -> str | None:
 
 
 def sentence_of(error: BaseException) -> str:
-    """Write any exception on one line, with its kind if it is not one of ours."""
+    """Format an exception on one line, with its class name unless it is one of ours."""
     from .errors import UnmixError
 
     text = " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""Streams read by position, extended and cropped: against whole arrays."""
+"""Streams that are read by position, extended and cropped, compared with whole arrays."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from streams import Audio, cut
 from unmixcli.audio.blocks import BlockReader, crop, reflect
-
-Audio = NDArray[np.float32]
 
 
 def ramp(length: int) -> Audio:
     return np.arange(2 * length, dtype=np.float32).reshape(2, length)
-
-
-def cut(audio: Audio, sizes: list[int]) -> Iterator[Audio]:
-    """Blocks of these sizes in turn, empty ones among them, and the rest in one."""
-    first = 0
-    for size in sizes:
-        yield audio[:, first : first + size]
-        first += size
-    yield audio[:, first:]
 
 
 sizes = st.lists(st.integers(0, 40), max_size=30)
@@ -74,12 +63,12 @@ def test_reflection(sizes: list[int], border: int, more: int) -> None:
     assert np.array_equal(found, np.pad(audio, ((0, 0), (border, border)), mode="reflect"))
 
 
-def test_reflection_of_a_long_stream() -> None:
-    audio = ramp(200_000)
-    for border in (1, 1000, 65536, 70_000, 199_999):
-        blocks = reflect(cut(audio, [1000] * 150), 200_000, border)
-        expected = np.pad(audio, ((0, 0), (border, border)), mode="reflect")
-        assert np.array_equal(np.concatenate(list(blocks), -1), expected)
+@pytest.mark.parametrize("length", [131_073, 200_000])
+@pytest.mark.parametrize("border", [1, 1000, 65536, 70_000, 131_072])
+def test_reflection_of_a_long_stream(length: int, border: int) -> None:
+    audio = ramp(length)
+    found = np.concatenate(list(reflect(cut(audio, [1000] * 99), length, border)), -1)
+    assert np.array_equal(found, np.pad(audio, ((0, 0), (border, border)), mode="reflect"))
 
 
 @given(sizes, st.integers(0, 300), st.integers(0, 300))

@@ -1,8 +1,9 @@
-"""Tags and covers: from every format that has them to every format that holds them."""
+"""Tags and covers: read from all input formats, written to all stem formats."""
 
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -208,12 +209,12 @@ def test_damaged_tags_do_not_stop_anything(run: Run, tiny_model: Path) -> None:
 
 
 def test_tags_that_do_not_fit_into_a_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As an RF64 file, which has the name of a WAV and is none."""
+    """As a FLAC file with the name of a WAV."""
     path = tmp_path / "a.wav"
-    soundfile.write(path, music(0.1), 44100, format="RF64")
+    soundfile.write(path, music(0.1), 44100, format="FLAC")
     before = path.read_bytes()
     write_tags(path, "wav", Tags(TEXTS))
-    assert "do not fit" in caplog.text
+    assert "the tags could not be written" in caplog.text
     assert path.read_bytes() == before
 
 
@@ -234,3 +235,37 @@ def test_position_of_a_disc(tmp_path: Path) -> None:
     tags.add(TPOS(encoding=3, text=["2/2"]))
     tags.save(tmp_path / "a.mp3")
     assert read_tags(tmp_path / "a.mp3").texts == {"discnumber": "2/2"}
+
+
+def test_a_long_wav_has_tags_and_no_warning(
+    run: Run, tiny_model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """RF64, which this program writes itself where 4 GB are not enough."""
+    with soundfile.SoundFile("a.wav", "w", 44100, 2, format="RF64") as file:
+        file.title, file.artist = "Name", "Who"
+        file.write(music(0.2))
+    tags = read_tags(Path("a.wav"))
+    assert tags.texts == {"title": "Name", "artist": "Who"} and not tags.problem
+    before = Path("a.wav").read_bytes()
+    write_tags(Path("a.wav"), "wav", tags)
+    assert Path("a.wav").read_bytes() == before and not caplog.text
+
+
+def test_a_cover_that_is_too_large_is_left_out(run: Run, tiny_model: Path) -> None:
+    write(Path("s.wav"), music(0.2))
+    cover = Cover("image/jpeg", b"\xff\xd8" + bytes(50_000_000))
+    write_tags(Path("s.wav"), "wav", Tags({"title": "Name", "artist": "Who"}, cover))
+    outcome = run("separate", "s.wav", "-m", tiny_model, "-t", "vocals", "-f", "ogg", "-o", "out")
+    assert outcome.code == 0 and "its cover is not copied: 50 MB, where 5 is most" in outcome.err
+    tags = read_tags(Path("out/s/vocals.ogg"))
+    assert tags.texts["artist"] == "Who" and tags.cover is None
+
+
+def test_a_title_of_a_megabyte_is_shortened(run: Run, tiny_model: Path) -> None:
+    write(Path("s.wav"), music(0.2))
+    write_tags(Path("s.wav"), "wav", Tags({"title": "x" * 10**6}))
+    began = time.process_time()
+    wanted = ("-m", tiny_model, "-t", "vocals", "-o", "out", "--filename", "{title}/{target}.{ext}")
+    outcome = run("separate", "s.wav", *wanted)
+    assert outcome.code == 0 and time.process_time() - began < 10
+    assert len(read_tags(next(Path("out").rglob("*.wav"))).texts["title"]) < 20_000

@@ -1,4 +1,4 @@
-"""The documentation: it builds, its commands run, and it quotes the messages that there are."""
+"""The documentation builds, its commands run, and the messages that it quotes exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases: one owner at a time, given up by the dead, nothing left behind."""
+"""Leases: one owner at a time, taken over from dead processes, no files left behind."""
 
 from __future__ import annotations
 

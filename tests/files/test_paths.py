@@ -1,4 +1,4 @@
-"""Where things are kept, and what the environment says."""
+"""The program's folders, and the variables that change them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MEL_N_FFT = 512
 
 
 def bs_roformer(**arguments: Any) -> torch.nn.Module:
-    """Build a BS-RoFormer of 10 bands, the same one each time; stereo and of one stem unless told."""
+    """Build a BS-RoFormer of 10 bands, the same each time; stereo, one stem unless told."""
     from bs_roformer import BSRoformer
 
     known = {
@@ -82,7 +82,7 @@ def card(path: Path, **fields: Any) -> ModelCard:
         "sample_rate": RATE,
         "weights": (Weights(file="tiny.ckpt", path=path),),
     }
-    for key in ("hop", "chunk", "overlap", "heads", "rest", "n_fft", "zero_dc", "odd"):
+    for key in ("hop", "chunk", "overlap", "heads", "n_fft", "zero_dc", "normalised", "odd"):
         if key in fields:
             parameters[key] = fields.pop(key)
     return ModelCard.model_validate(known | {"parameters": parameters} | fields)

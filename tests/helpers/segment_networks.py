@@ -1,16 +1,16 @@
-"""A small network that reads segments and keeps count of what it is given, and its model."""
+"""A small network that reads segments and counts its inputs, and its model."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
 from streams import ArrayMixture, Audio, ignore, noise
+from unmixcli.models.interface import Request
 from unmixcli.models.segmented import Scheme, SegmentedModel
 
 
@@ -56,7 +56,7 @@ def model(network: Any, targets: dict[str, int] | None = None, **fields: Any) ->
 def start(
     model: SegmentedModel, scheme: Scheme, length: int = 1000, progress: Any = ignore
 ) -> Iterator[Audio]:
-    request = SimpleNamespace(options=scheme)
+    request = Request(scheme)
     return model.separate(ArrayMixture(noise(length), 300), request, progress)
 
 

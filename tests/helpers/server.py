@@ -1,4 +1,4 @@
-"""A web server on this machine that misbehaves as it is told to."""
+"""A local web server that misbehaves on request."""
 
 from __future__ import annotations
 

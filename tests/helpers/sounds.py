@@ -1,4 +1,4 @@
-"""Recordings for tests, in many formats and states of repair."""
+"""Recordings for tests, in many formats, some of them damaged."""
 
 from __future__ import annotations
 

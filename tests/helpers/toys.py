@@ -1,4 +1,4 @@
-"""Toy models for tests: cards, files, plugins and entry points that stand for real ones."""
+"""Toy models for tests: cards, files, plugins and entry points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plugins by a stranger: the example of docs/examples, and the one that docs/plugins.md writes.
+"""Third-party plugins: the example in docs/examples, and the one from docs/plugins.md.
 
 Both are built, installed by pip into a fresh environment, listed and run there.
 """

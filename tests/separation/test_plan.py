@@ -1,4 +1,4 @@
-"""Named sums of stems: what is in them, what the model is asked for, and what is refused."""
+"""Named sums of stems: their content, the request to the model, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Masks and EM against norbert, with the regularisation of the reference."""
+"""Masks and EM, compared with norbert with the regularisation of the reference."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Streams of blocks, read by position: cut anew, extended at the ends, cropped.
+"""Streams of blocks: read by position, extended at the ends, cropped.
 
 A block is an array of shape (..., samples); consecutive blocks of any lengths
-are a stream. Nothing here holds more of a stream than is still to be read.
+form a stream. Nothing here keeps samples that will not be read again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Audio = NDArray[np.float32]
 
 _STEP = 65536
-"""Samples that pass at a time."""
+"""Samples that are passed on at a time."""
 
 
 class BlockReader:
@@ -37,21 +37,21 @@ class BlockReader:
     def __init__(self, blocks: Iterable[Audio]) -> None:
         self._blocks = iter(blocks)
         self._held: Audio | None = None
-        self._first = self._end = 0  # of what is held
+        self._first = self._end = 0  # the positions of the held samples
 
     def read(self, first: int, end: int) -> Audio:
-        """Return the samples from ``first`` to ``end``; those before ``first`` are forgotten.
+        """Return the samples from ``first`` to ``end`` and forget those before ``first``.
 
         Parameters
         ----------
         first, end : int
-            Positions in the stream; ``first`` is before ``end`` and not before
-            that of an earlier call.
+            Positions in the stream; ``first`` is before ``end``, and never
+            decreases from call to call.
 
         Returns
         -------
         ndarray, shape (..., end - first)
-            Perhaps a view of a block: not to be written to.
+            Possibly a view of a block: do not write to it.
 
         Raises
         ------
@@ -82,9 +82,9 @@ def reflect(blocks: Iterable[Audio], length: int, border: int) -> Iterator[Audio
     ----------
     blocks : iterable of ndarray, shape (..., samples)
     length : int
-        Samples that the blocks add up to; more than ``border``.
+        Number of samples in all blocks together; more than ``border``.
     border : int
-        Samples to add at either end.
+        Samples to add at each end.
 
     Yields
     ------
@@ -97,13 +97,13 @@ def reflect(blocks: Iterable[Audio], length: int, border: int) -> Iterator[Audio
     reader = BlockReader(blocks)
     yield reader.read(0, border + 1)[..., :0:-1]
     for first in range(0, length, _STEP):
-        kept = max(0, first - border)  # the end may be reflected from there
+        kept = max(0, first - border)  # the reflection of the end may start there
         yield reader.read(kept, min(first + _STEP, length))[..., first - kept :]
     yield reader.read(length - 1 - border, length - 1)[..., ::-1]
 
 
 def crop(blocks: Iterable[Audio], first: int, end: int) -> Iterator[Audio]:
-    """Keep the samples from ``first`` to ``end`` of a stream; what follows is not read."""
+    """Keep the samples from ``first`` to ``end`` of a stream; do not read beyond."""
     start = 0
     for block in blocks:
         kept = block[..., max(0, first - start) : max(0, end - start)]

@@ -1,4 +1,4 @@
-"""Decoding by FFmpeg's libraries, from PyAV's wheels, for what libsndfile cannot open."""
+"""Decode files that libsndfile cannot open, with the FFmpeg libraries in PyAV's wheels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ..files.scratch import open_scratch, scratch_error
 def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> BinaryIO:
     """Decode the first audio stream of a file to a temporary wave file.
 
-    Its length is known only at the end, and it is read more than once, so it
-    is decoded once, in blocks.
+    A recording is read more than once, and its length is known only at its
+    end, so it is decoded once, in blocks.
 
     Parameters
     ----------
     source : Path or file object
     name : str
-        What to call the recording in messages.
+        Name of the recording in messages.
     temp_dir : Path, optional
-        Where the temporary file goes, see `open_scratch`.
+        Folder of the temporary file; see `open_scratch`.
 
     Returns
     -------
@@ -46,11 +46,9 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
             view = opened or FileView(cast(BinaryIO, source))
             container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
         except (av.FFmpegError, OSError, ValueError):
-            raise InputError(
-                f"{name} is not a recording that can be read: no known audio format was found in it"
-            ) from None
+            raise InputError(f"{name} cannot be read: it is in no known audio format") from None
         if not container.streams.audio:
-            raise InputError(f"{name} has no sound in it")
+            raise InputError(f"{name} contains no sound")
         stream = container.streams.audio[0]
         file = stack.enter_context(open_scratch(temp_dir))
         try:
@@ -76,9 +74,9 @@ def _decode(
 ) -> None:
     rate, channels = stream.rate, stream.channels
     if not rate or not channels:
-        raise InputError(f"{name} has sound of a kind that cannot be decoded")
+        raise InputError(f"{name} contains sound that cannot be decoded")
     converter = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
-    # RF64 is WAV without its limit of 4 GB.
+    # RF64 is WAV without the limit of 4 GB.
     with soundfile.SoundFile(file, "w", rate, channels, "FLOAT", format="RF64") as out:
         frames = container.decode(stream)
         while True:

@@ -1,7 +1,8 @@
-"""Recordings: opening any audio file and reading an excerpt of it in blocks.
+"""Open any audio file and read an excerpt of it in blocks.
 
-libsndfile reads most formats; what it cannot open (m4a, aac, wma, the sound of
-a video) is decoded once by the FFmpeg libraries inside PyAV to a temporary file.
+libsndfile reads most formats. Files that it cannot open (m4a, aac, wma, the
+sound of a video) are decoded once, to a temporary file, by the FFmpeg libraries
+inside PyAV.
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.paths import exists
 from ..files.readers import FileView
 from ..words import display
+from .wholeness import cut_off
 
 Audio = NDArray[np.float32]
 
 BLOCK_SAMPLES = 65536
 MAX_CHANNELS = 2
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
+"""Sample rates of recordings, in Hz."""
+
+LOUDEST = 1e18
+"""No sample is beyond: its square would be infinite in the arithmetic of networks."""
 
 log = logging.getLogger("unmixcli")
 
@@ -39,7 +47,7 @@ class Excerpt:
     path : Path
         The recording.
     source : Path, file object
-        What soundfile opens: the recording, or what it was decoded to.
+        The file for soundfile to open: the recording, or its decoded copy.
     sample_rate : int
         In Hz.
     channels : int
@@ -47,7 +55,7 @@ class Excerpt:
     first, length : int
         First sample and number of samples.
     content : file object, optional
-        The bytes of the recording, where it has no path to open them by.
+        The bytes of the recording, if it has no path to open.
     """
 
     path: Path
@@ -60,7 +68,7 @@ class Excerpt:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Its length in seconds."""
         return self.length / self.sample_rate
 
     def blocks(self) -> Iterator[Audio]:
@@ -73,7 +81,7 @@ class Excerpt:
         Raises
         ------
         InputError
-            If a sample is not finite, or the file ends before its header says.
+            If a sample is not finite, or the file is shorter than its header says.
         """
         name = display(self.path)
         with _open(self.source, name) as file:
@@ -86,7 +94,7 @@ class Excerpt:
                     raise InputError(
                         f"{name} is damaged: it should be "
                         f"{file.frames / self.sample_rate:.2f} s long but ends after "
-                        f"{end:.2f} s; use --duration to separate what is there"
+                        f"{end:.2f} s; use --duration to separate the part that exists"
                     )
                 block = np.ascontiguousarray(block[:, : self.channels].T)
                 check_finite(block, self.first + done, self.sample_rate, name)
@@ -109,9 +117,9 @@ def open_excerpt(
     start : float
         In seconds.
     duration : float
-        In seconds; negative goes to the end.
+        In seconds; a negative number means to the end.
     temp_dir : Path, optional
-        Where a temporary file goes if the recording has to be decoded to one.
+        Folder of the temporary file, if the recording has to be decoded.
     content : file object, optional
         An open file with the recording's bytes; the path is then only its name.
 
@@ -122,8 +130,8 @@ def open_excerpt(
     Raises
     ------
     InputError
-        If there is no such file, it has no sound that can be read, or the
-        excerpt lies beyond its end.
+        If the file does not exist, contains no readable sound, or ends before
+        the excerpt starts.
     """
     name = display(path)
     source: Any = content or path
@@ -138,33 +146,43 @@ def open_excerpt(
         file = _open(source, name)
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames
+    if reason := cut_off(content or path):
+        log.warning("%s is cut off: %s; only what is there is read", name, reason)
     if total <= 0:
-        raise InputError(f"{name} has no samples: there is nothing to separate")
+        raise InputError(f"{name} is empty: there is nothing to separate")
     if channels > MAX_CHANNELS:
         log.warning("%s has %d channels; only the first two are used", name, channels)
-    first = math.floor(start * rate + 0.5)
-    if first >= total:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise InputError(
-            f"{name} is {total / rate:.2f} s long, so it cannot be started at {start:g} s"
+            f"{name} says that its sample rate is {rate} Hz, which is outside of "
+            f"{LOWEST_RATE} to {HIGHEST_RATE} Hz; its header is probably damaged"
         )
+    first = math.floor(min(start * rate, total) + 0.5)
+    if first >= total:
+        raise InputError(f"{name} is {total / rate:.2f} s long, so it cannot start at {start:g} s")
     length = total - first
     if duration >= 0:
-        length = min(length, math.floor(duration * rate + 0.5))
+        length = math.floor(min(duration * rate, length) + 0.5)
     if length == 0:
         raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
     return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length, content)
 
 
 def refuse_missing(path: Path) -> None:
-    """Raise `InputError` if there is no such file."""
-    if not path.exists():
+    """Raise `InputError` unless the path is an existing file."""
+    if not exists(path):
         raise InputError(f"{display(path)} does not exist")
     if path.is_dir():
         raise InputError(f"{display(path)} is a folder, not a recording")
+    if not path.is_file():
+        raise InputError(
+            f"{display(path)} is a pipe or a device, which can be read only once; "
+            "send its sound through standard input, as in … | unmix separate -"
+        )
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
-    """Refuse samples that are not finite, naming the first.
+    """Raise an error that names the first sample that no sound has, if there is one.
 
     Parameters
     ----------
@@ -173,19 +191,23 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
         Position of the block's first sample in the recording.
     sample_rate : int
     name : str
-        What to call the recording.
+        Name of the recording in messages.
 
     Raises
     ------
     InputError
     """
-    # One sum finds them all: nothing finite in float32 overflows a float64.
-    if np.isfinite(block.sum(dtype=np.float64)):
+    if block.min(initial=0) >= -LOUDEST and block.max(initial=0) <= LOUDEST:  # no NaN is
         return
-    channel, sample = min(np.argwhere(~np.isfinite(block)), key=lambda where: where[1])
+    wrong = np.argwhere(~(np.abs(block) <= LOUDEST))
+    channel, sample = min(wrong, key=lambda where: where[1])
     position = offset + int(sample)
+    value = block[channel, sample]
+    what = (
+        f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
+    )
     raise InputError(
-        f"{name} has a sample that is not a number (channel {channel + 1}, "
+        f"{name} has a sample {what} (channel {channel + 1}, "
         f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"
     )
 

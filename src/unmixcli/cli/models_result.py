@@ -1,4 +1,4 @@
-"""What the commands of `unmix models` find out, as data."""
+"""The results of the `unmix models` commands, as data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..models.known import KnownModel
 from ..models.store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]
-"""Whether the weights are on this machine: fetched, partly fetched, not, part
-of an installed package, the user's own files, or none needed."""
+"""Whether the weights are on this machine: fetched, partly fetched, not fetched,
+part of an installed package, the user's own files, or not needed."""
 
 
 class ModelSummary(BaseModel):
@@ -26,7 +26,7 @@ class ModelSummary(BaseModel):
     sample_rate: int
     channels: int | None
     size: int | None
-    """Bytes of all files; None if not known."""
+    """Bytes of all files; None if unknown."""
     size_exact: bool
     licence: str
     restriction: str
@@ -34,12 +34,14 @@ class ModelSummary(BaseModel):
     quality: dict[str, float]
     quality_on: str
     here: Here
+    members: list[str]
+    """The models that an ensemble or a chain consists of."""
 
 
 class ListResult(BaseModel):
     models: list[ModelSummary]
     left_out: list[str]
-    """Plugins and tables that are broken, and why."""
+    """Broken plugins and catalogues, each with the reason."""
 
 
 class FileInfo(BaseModel):
@@ -48,7 +50,7 @@ class FileInfo(BaseModel):
     size: int | None
     size_exact: bool
     digest: str
-    """``ALGORITHM:HEX``, with a trailing ``...`` where only its beginning is known."""
+    """``ALGORITHM:HEX``, with a trailing ``...`` if only its beginning is known."""
     urls: tuple[str, ...]
     path: Path
     state: State
@@ -72,7 +74,7 @@ class FetchedFile(BaseModel):
     file: str
     path: Path | None
     fetched: int
-    """Bytes fetched just now, 0 if the file was here."""
+    """Bytes fetched by this command; 0 if the file was already here."""
     error: str
 
 
@@ -117,7 +119,7 @@ class AddResult(BaseModel):
 
 
 def summarise(store: Store, known: KnownModel) -> ModelSummary:
-    """Gather what `unmix models list` tells of a model; looks at files, hashes none."""
+    """Gather what `unmix models list` shows of a model; does not hash any file."""
     card = known.card
     files = _files(store, known)
     sizes = [file.size for file in files]
@@ -137,11 +139,12 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         quality=card.quality,
         quality_on=card.quality_on,
         here=_here(known, files),
+        members=[part.card.name for part in known.parts],
     )
 
 
 def describe(store: Store, known: KnownModel) -> InfoResult:
-    """Gather what `unmix models info` tells of a model."""
+    """Gather what `unmix models info` shows of a model."""
     return InfoResult(
         **summarise(store, known).model_dump(),
         files=_files(store, known),
@@ -152,14 +155,14 @@ def describe(store: Store, known: KnownModel) -> InfoResult:
 
 def _files(store: Store, known: KnownModel) -> list[FileInfo]:
     found = []
-    for weights in known.card.weights:
-        place = store.place(known.card, weights)
+    for card, weights in known.card.holdings(known.card.targets):
+        place = store.place(card, weights)
         state = place.state()
         size = place.final.stat().st_size if state == "here" else weights.size
         found.append(
             FileInfo(
                 file=weights.file,
-                targets=weights.targets or known.card.targets,
+                targets=weights.targets or card.targets,
                 size=size or weights.about_size,
                 size_exact=size is not None,
                 digest=_digest(weights.sha256, weights.sha512, weights.sha256_prefix),
@@ -186,22 +189,27 @@ def _here(known: KnownModel, files: list[FileInfo]) -> Here:
         return "no"
     if any(file.state != "here" for file in files):
         return "part"
-    if all(weights.package_file for weights in known.card.weights):
+    weights = [weights for _, weights in known.card.holdings(known.card.targets)]
+    if all(file.package_file for file in weights):
         return "ships"
-    return "own" if all(weights.path for weights in known.card.weights) else "yes"
+    return "own" if all(file.path for file in weights) else "yes"
 
 
 def _options(known: KnownModel) -> list[OptionInfo]:
-    if known.options is None:
-        return []
-    # The JSON schema has the words for types that a user can read.
-    schema = known.options.model_json_schema()["properties"]
-    return [
-        OptionInfo(
-            name=name,
-            type=schema[name].get("type", ""),
-            default=field.get_default(call_default_factory=True),
-            help=field.description or "",
-        )
-        for name, field in known.options.model_fields.items()
-    ]
+    """List the options of a model and of its parts, each once."""
+    own: list[OptionInfo] = []
+    if known.options is not None:
+        # The JSON schema names types in words that users understand.
+        schema = known.options.model_json_schema()["properties"]
+        own = [
+            OptionInfo(
+                name=name,
+                type=schema[name].get("type", ""),
+                default=field.get_default(call_default_factory=True),
+                help=field.description or "",
+            )
+            for name, field in known.options.model_fields.items()
+        ]
+    for part in known.parts:
+        own += _options(part)
+    return list({option.name: option for option in reversed(own)}.values())[::-1]

@@ -1,4 +1,4 @@
-"""Digests of files, each computed once while the file stays as it is."""
+"""Digests of files, computed again only if a file changes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pathlib import Path
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as hexadecimal digits.
 
-    Remembered for as long as its size, its time and its place on the disk do
-    not change: a run that needs it in several places reads the file once.
+    The digest is cached until the file's size, time or inode changes, so that
+    a run that needs it several times reads the file once.
 
     Raises
     ------
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     facts = path.stat()
-    return _digest(str(path.absolute()), facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    # The time of the last change of the inode is the one that no program can set back.
+    times = (facts.st_mtime_ns, facts.st_ctime_ns)
+    return _digest(str(path.absolute()), facts.st_ino, facts.st_size, times)
 
 
 @lru_cache(maxsize=256)
-def _digest(path: str, inode: int, size: int, modified: int) -> str:
+def _digest(path: str, inode: int, size: int, times: tuple[int, int]) -> str:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         return hashlib.file_digest(file, "sha256").hexdigest()

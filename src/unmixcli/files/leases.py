@@ -1,8 +1,8 @@
-"""Leases: files that say who is at work on something, for as long as that process lives.
+"""Leases: files that show which process is working on something, while it lives.
 
 Unlike a lock, a lease works on file systems without locks (NFS, many network
-shares) and between machines: its owner renews it, and one that was not renewed
-for a while, or whose process has died on this machine, may be taken over.
+shares) and between machines. Its owner renews it. Another process may take over
+a lease that was not renewed for a while, or whose owner has died on this machine.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from .documents import DocumentError, read_json
+
 RENEWED_EVERY = 15.0
 """Seconds between two renewals."""
 EXPIRES_AFTER = 120.0
-"""Seconds without a renewal after which a lease is anyone's."""
+"""Seconds without a renewal after which another process may take a lease over."""
 
 
 class Lease:
-    """One process' claim on some work; a context manager that gives it up.
+    """A process's claim on some work; a context manager that releases it.
 
-    Made by `Lease.take`.
+    Create one with `Lease.take`.
     """
 
     def __init__(self, path: Path, owner: str, made: list[Path]) -> None:
@@ -45,13 +47,13 @@ class Lease:
         Parameters
         ----------
         path : Path
-            The file that stands for it; missing folders are made, and removed
-            again with the lease if nothing was put there.
+            The file of the lease. Missing folders are created, and removed
+            together with the lease if they are still empty.
 
         Returns
         -------
         Lease or None
-            None if another process is at work on it.
+            None if another process holds it.
 
         Raises
         ------
@@ -82,7 +84,7 @@ class Lease:
         return None
 
     def release(self) -> None:
-        """Give the work up, or say that it is done."""
+        """Release the lease."""
         if self._ended.is_set():
             return
         self._ended.set()
@@ -110,15 +112,15 @@ class Lease:
 
 
 def _abandoned(path: Path) -> bool:
-    """Tell whether nobody renews a lease any more."""
+    """Return whether a lease is no longer renewed."""
     try:
-        # By the clock of the file system: machines that share it may disagree on the time.
+        # Use the file system's clock: machines that share it may disagree on the time.
         age = _now(path.parent) - path.stat().st_mtime
     except FileNotFoundError:
         return True
     facts = _read(path)
     if facts.get("host") == socket.gethostname() and not _alive(facts.get("pid")):
-        # Without content it may have been made just now, by a process about to write it.
+        # An empty file may be new: its process may be about to write to it.
         return bool(facts) or age > RENEWED_EVERY
     return age > EXPIRES_AFTER
 
@@ -157,8 +159,8 @@ def _now(folder: Path) -> float:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes()[:4096])
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path, limit=4096)
+    except (OSError, DocumentError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -1,10 +1,10 @@
-"""Cards: what is known about each model, and the files that hold its weights."""
+"""Cards: the facts about each model, and the files that hold its weights."""
 
 from __future__ import annotations
 
 import importlib.util
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from pydantic import (
 
 from ..words import twin
 
-# What Windows takes for a device in every folder, whatever the extension.
+# Windows treats these names as devices in every folder, with any extension.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(1, 10))}
 
 
@@ -27,12 +27,12 @@ def _portable(name: str) -> str:
     if name.endswith("."):
         raise ValueError("a name cannot end in a dot")
     if name.split(".", maxsplit=1)[0].lower() in _DEVICES:
-        raise ValueError("Windows keeps this name for a device")
+        raise ValueError("Windows reserves this name for a device")
     return name
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine by definition."""
+    """Return whether a host name or address always means this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -60,26 +60,30 @@ Name = Annotated[
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=64),
     AfterValidator(_portable),
 ]
-"""A model, target or file name: it becomes a path, so nothing in it may climb out of a folder."""
+"""The name of a model, target or file; it becomes part of a path, so it must be harmless there."""
+
+
+NOT_STATED = "not stated"
+"""The licence of weights whose author states none."""
 
 
 class Weights(BaseModel):
-    """One file that a model loads: fetched from ``urls``, or already on this machine."""
+    """One file that a model loads: downloaded from ``urls``, or already on this machine."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: Name
     targets: tuple[Name, ...] = ()
-    """The targets that need this file; none means all of the model's."""
+    """The targets that need this file; if empty, all of the model's targets."""
     urls: tuple[Annotated[str, AfterValidator(_address)], ...] = ()
-    """Where to fetch it, tried in order."""
+    """Addresses to download it from, tried in order."""
     path: Path | None = None
-    """A file on this machine, used where it lies instead of being fetched."""
+    """A file on this machine, used in place instead of being downloaded."""
     package_file: Annotated[str, AfterValidator(_package_file)] | None = None
-    """A file that an installed package brings, as ``PACKAGE:PATH``."""
+    """A file inside an installed package, as ``PACKAGE:PATH``."""
     size: int | None = Field(default=None, gt=0)
     about_size: int | None = Field(default=None, gt=0)
-    """Roughly how many bytes, to show where the exact size is not published."""
+    """Approximate number of bytes, shown if the exact size is not published."""
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
     sha512: str | None = Field(default=None, pattern="^[0-9a-f]{128}$")
     sha256_prefix: str | None = Field(default=None, pattern="^[0-9a-f]{8,63}$")
@@ -95,11 +99,11 @@ class Weights(BaseModel):
 
     @property
     def local(self) -> Path | None:
-        """Where the file lies if it is not one to fetch into the store."""
+        """The path of a file that is not downloaded into the store; None for other files."""
         if self.package_file is None:
             return self.path
         package, _, file = self.package_file.partition(":")
-        # The package's place is looked up, not its code run: listing must stay light.
+        # Find the package without running its code: listing models must stay fast.
         try:
             spec = importlib.util.find_spec(package)
         except (ImportError, ValueError):
@@ -107,12 +111,12 @@ class Weights(BaseModel):
         inside = PurePosixPath(file).parts
         folders = (spec and spec.submodule_search_locations) or [package]
         paths = [Path(folder, *inside) for folder in folders]
-        # A package may be spread over several folders.
+        # A package may consist of several folders.
         return next((path for path in paths if path.is_file()), paths[0])
 
 
 class ModelCard(BaseModel):
-    """One model as the catalogue describes it."""
+    """A model's entry in the catalogue."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -124,23 +128,25 @@ class ModelCard(BaseModel):
     """The target that no network estimates: the mixture minus all the others."""
     sample_rate: int = Field(gt=0)
     channels: int | None = Field(default=None, gt=0)
-    """Channels that the model takes; None where it takes any."""
+    """Number of channels of the model; None if it accepts any."""
     licence: str = ""
     restriction: str = ""
-    """A sentence for models whose use is restricted, shown when listed and fetched."""
+    """A sentence about restrictions on use, shown when the model is listed or downloaded."""
     provenance: str = ""
-    """A sentence on what the weights were trained on."""
+    """A sentence about the training data."""
     quality: dict[Name, float] = {}
     """Measured SDR in dB by target."""
     quality_on: str = ""
-    """What it was measured on, where that is not the MUSDB18 test set (median SDR)."""
+    """The data it was measured on, unless that is the MUSDB18 test set (median SDR)."""
     weights: tuple[Weights, ...] = ()
     parameters: dict[str, Any] = {}
-    """What only the plugin understands, such as ``n_fft`` and ``hop``."""
+    """Values for the plugin, such as ``n_fft`` and ``hop``."""
+    members: tuple[Member, ...] = ()
+    """The models that an ensemble or a chain consists of."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        # Compared as a file system that ignores case would: two of them share a path there.
+        # Ignoring case, because names that differ only in case share a path on some systems.
         _refuse_twins("target", self.targets)
         _refuse_twins("file", [weights.file for weights in self.weights])
         if self.rest is not None and (self.rest not in self.targets or len(self.targets) < 2):
@@ -150,12 +156,17 @@ class ModelCard(BaseModel):
             *((f"weights {weights.file}", weights.targets) for weights in self.weights),
         ]:
             if unknown := [name for name in names if name not in self.targets]:
-                raise ValueError(f"{where} speaks of {unknown[0]!r}, which is not in targets")
+                raise ValueError(f"{where} names {unknown[0]!r}, which is not in targets")
         return self
 
     @property
+    def licensed(self) -> bool:
+        """Whether the author of the weights states a licence."""
+        return bool(self.licence) and self.licence != NOT_STATED
+
+    @property
     def estimated(self) -> tuple[str, ...]:
-        """The targets that the model itself estimates: all but the rest."""
+        """The targets that the model itself estimates: all except ``rest``."""
         return tuple(target for target in self.targets if target != self.rest)
 
     def files_for(self, targets: Sequence[str]) -> tuple[Weights, ...]:
@@ -166,7 +177,36 @@ class ModelCard(BaseModel):
             if not weights.targets or set(weights.targets) & set(targets)
         )
 
+    def needed(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return what the model must estimate for these targets: all, if the rest is one."""
+        return self.estimated if self.rest in targets else tuple(targets)
+
+    def holdings(self, targets: Sequence[str]) -> Iterator[tuple[ModelCard, Weights]]:
+        """Yield all files that these targets need, those of members too, each once."""
+        found = [(self, weights) for weights in self.files_for(self.needed(targets))]
+        for member in self.members:
+            if theirs := member.targets_for(self.needed(targets)):
+                found += member.card.holdings(theirs)
+        yield from {(card.plugin, card.name, w.file): (card, w) for card, w in found}.values()
+
+
+class Member(BaseModel):
+    """A model as a part of another one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    card: ModelCard
+    serves: dict[Name, tuple[Name, ...]]
+    """For each of its targets that are used: the targets of the whole that need it."""
+    options: dict[str, str] = {}
+    """Options of its own, unless a run gives others."""
+
+    def targets_for(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return the targets of this model that targets of the whole need."""
+        wanted = set(targets)
+        return tuple(own for own, ours in self.serves.items() if wanted & set(ours))
+
 
 def _refuse_twins(what: str, names: Sequence[str]) -> None:
     if name := twin(names):
-        raise ValueError(f"{what} {name!r} is there twice")
+        raise ValueError(f"{what} {name!r} is listed twice")

@@ -1,15 +1,14 @@
 """Catalogues: TOML files with one table for each model.
 
-The keys are the fields of `ModelCard` and `Weights` and two short cuts,
-``mirrors`` and ``like``, which docs/models.md describes. Reading a catalogue
-imports no plugin and fetches nothing.
+The keys are the fields of `ModelCard` and `Weights`, plus two shortcuts,
+``mirrors`` and ``like``, described in docs/models.md. Reading a catalogue
+imports no plugin and downloads nothing.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib.resources
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from ..errors import ModelError
+from ..files.documents import DocumentError, read_toml
 from ..files.paths import expand
 from .cards import ModelCard
 
@@ -28,32 +28,38 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
     Parameters
     ----------
     path : Path
-        The file. What its tables give as a relative ``path`` is relative to its folder.
+        The file. A relative ``path`` in its tables is relative to its folder.
 
     Returns
     -------
     tuple of ModelCard
-        In the order of the file.
+        In the order of the file, without ensembles and chains.
 
     Raises
     ------
     ModelError
-        At the first mistake, naming the file, the table and the key.
+        At the first mistake; the message names the file, the table and the key.
     """
     cards: dict[str, ModelCard] = {}
     for name, table in read_tables(path):
-        cards[name] = make_card(path, name, table, cards)
+        if not is_combination(table):
+            cards[name] = make_card(path, name, table, cards)
     return tuple(cards.values())
 
 
+def is_combination(table: Any) -> bool:
+    """Tell whether a table is about a model made of others, whose card follows from theirs."""
+    return isinstance(table, Mapping) and ("members" in table or "stages" in table)
+
+
 def read_tables(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Read a catalogue file into its tables, unchecked: (model name, table)."""
+    """Read the tables of a catalogue file, unchecked, as (model name, table)."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = read_toml(path)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:  # tomllib's own error, and bytes that are not UTF-8
-        raise ModelError(f"{path}: {error}") from None
+    except DocumentError as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
     yield from data.items()
 
 
@@ -65,22 +71,22 @@ def make_card(
     Parameters
     ----------
     path : Path
-        The file the table is from, for messages and relative paths.
+        The file of the table, for messages and relative paths.
     name : str
-        The table's name, which is the model's.
+        The name of the table and of the model.
     table : mapping
         Its keys and values.
     known : mapping of str to ModelCard
-        The models that ``like`` may name.
+        The models that ``like`` may refer to.
 
     Raises
     ------
     ModelError
-        If the table is not a model, naming the file, the table and the key.
+        If the table is not a valid model; the message names the file, the table and the key.
     """
     where = f"{path}, table [{name}]"
     if not isinstance(table, Mapping):
-        raise ModelError(f"{where}: a model is a table, not a value")
+        raise ModelError(f"{where}: a model must be a table, not a value")
     try:
         return ModelCard.model_validate({"name": name} | _expand(path, table, known))
     except ValidationError as error:
@@ -89,17 +95,17 @@ def make_card(
         message = detail["msg"].removeprefix("Value error, ")
         others = f" (and {len(more)} more)" if more else ""
         if detail["loc"] == ("name",):
-            message, key = f"{name!r} is no name for a model: {message}", "name"
+            message, key = f"{name!r} is not a valid model name: {message}", "name"
         raise ModelError(f"{where}, key {key}: {message}{others}") from None
     except ValueError as error:
         raise ModelError(f"{where}, {error}") from None
 
 
 def _expand(path: Path, table: Mapping[str, Any], known: Mapping[str, ModelCard]) -> dict[str, Any]:
-    """Replace the short cuts of a table by what they stand for."""
+    """Expand the shortcuts of a table."""
     card = dict(table)
     if "name" in card:
-        raise ValueError("key name: the table's name is the model's name")
+        raise ValueError("key name: remove it, the table's name is the model's name")
     tables = card.get("weights")
     files = [dict(table) for table in tables] if _all_tables(tables) else []
     for file in files:
@@ -116,8 +122,8 @@ def _expand(path: Path, table: Mapping[str, Any], known: Mapping[str, ModelCard]
     if like is None:
         return card
     if not isinstance(like, str) or like not in known:
-        raise ValueError(f"key like: there is no model {like!r} to be like")
-    # Not what belongs to those very weights: their title, licence, quality and files.
+        raise ValueError(f"key like: unknown model {like!r}")
+    # Title, licence, quality and files belong to the weights, so they are not inherited.
     fields = {"plugin", "targets", "rest", "sample_rate", "channels", "parameters"}
     inherited = known[like].model_dump(include=fields)
     wanted: list[Any] = []
@@ -140,22 +146,32 @@ def _mirrors(value: Any) -> list[str]:
 
 
 def shipped_cards(plugin: str) -> tuple[ModelCard, ...]:
-    """Return the cards of one of this package's plugins, from the catalogue that it ships."""
+    """Return the cards of one of the built-in plugins, from the built-in catalogue."""
     return tuple(card for card in _shipped() if card.plugin == plugin)
 
 
 def shipped_names() -> tuple[str, ...]:
-    """Return the names in the catalogue that this package ships, in its order."""
-    return tuple(card.name for card in _shipped())
+    """Return the names in the built-in catalogue, in order."""
+    return tuple(_shipped_tables())
+
+
+def shipped_combinations() -> dict[str, Mapping[str, Any]]:
+    """Return the tables of the built-in ensembles and chains."""
+    return {name: table for name, table in _shipped_tables().items() if is_combination(table)}
+
+
+# Every built-in plugin and the registry need them, so they are read once and cached.
+@functools.cache
+def _shipped() -> tuple[ModelCard, ...]:
+    return read_catalogue(shipped_file())
 
 
 @functools.cache
-def _shipped() -> tuple[ModelCard, ...]:
-    # Every shipped plugin asks for it, and so does the registry: it is read once.
-    return read_catalogue(_shipped_file())
+def _shipped_tables() -> dict[str, Mapping[str, Any]]:
+    return dict(read_tables(shipped_file()))
 
 
-def _shipped_file() -> Path:
+def shipped_file() -> Path:
     inside = Path(str(importlib.resources.files("unmixcli"))) / "models.toml"
-    # A source checkout keeps the file in its root; the wheel takes it into the package.
+    # A source checkout has the file in its root, a wheel inside the package.
     return inside if inside.is_file() else Path(__file__).parents[3] / "models.toml"

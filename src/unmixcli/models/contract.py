@@ -1,4 +1,4 @@
-"""The contract of the plugin interface, enforced on the stems as they stream past."""
+"""Enforce the contract of the plugin interface on the stream of stems."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .interface import Block
 
 @dataclass(frozen=True)
 class Contract:
-    """What a model owes for one mixture.
+    """What a model must yield for one mixture.
 
     Attributes
     ----------
     model, plugin : str
-        Names for the message when the contract is broken.
+        Names for the error message.
     stems, channels, length : int
-        Of what the blocks must add up to, samples per channel.
+        Size of all blocks together; the length is in samples per channel.
     """
 
     model: str
@@ -32,22 +32,22 @@ class Contract:
     length: int
 
     def enforce(self, separating: Any) -> Iterator[Block]:
-        """Pass blocks on, each checked.
+        """Check each block and pass it on.
 
         Parameters
         ----------
         separating : callable
-            Takes nothing and returns what the model's ``separate`` returns.
+            Takes no arguments and returns the result of the model's ``separate``.
 
         Yields
         ------
         ndarray, shape (stems, channels, samples), float32
-            Finite, together exactly `length` samples.
+            Finite, and exactly `length` samples in total.
 
         Raises
         ------
         ModelError
-            If the model breaks the contract or fails, naming the plugin.
+            If the model breaks the contract or fails; the message names the plugin.
         """
         done = 0
         blocks = self._begin(separating)
@@ -76,11 +76,11 @@ class Contract:
         try:
             block = next(blocks, None)
             if block is None and next(blocks, None) is not None:
-                self._broken("yields None in place of a block")
+                self._broken("yields None instead of a block")
             return block
         except (UnmixError, MemoryError):
             raise
-        # A plugin must not be able to end the program: not even by exit().
+        # A plugin must not end the program, not even by calling exit().
         except (Exception, SystemExit) as error:
             self._failed(error)
 
@@ -91,21 +91,21 @@ class Contract:
         try:
             close()
         except (Exception, SystemExit):
-            return  # whatever went wrong before is what the user needs to read
+            return  # the user needs to read the earlier error
 
     def _check(self, block: Any, done: int) -> Block:
         if not isinstance(block, np.ndarray) or block.dtype.kind != "f":
             kind = block.dtype if isinstance(block, np.ndarray) else type(block).__name__
-            self._broken(f"yields {kind} in place of float32 arrays")
+            self._broken(f"yields {kind} instead of float32 arrays")
         if block.ndim != 3 or block.shape[:2] != (self.stems, self.channels):
             self._broken(
-                f"yields a block of shape {block.shape} in place of "
+                f"yields a block of shape {block.shape} instead of "
                 f"({self.stems} stems, {self.channels} channels, samples)"
             )
         if done + block.shape[-1] > self.length:
             self._broken(f"yields more than the mixture's {self.length} samples")
         checked: Block = block.astype(np.float32, copy=False)
-        # One sum finds whatever is not finite: no float32 values overflow a float64.
+        # One sum is enough: finite float32 samples cannot overflow a float64.
         if not np.isfinite(checked.sum(dtype=np.float64)):
             stem, _, sample = np.argwhere(~np.isfinite(checked))[0]
             self._broken(
@@ -116,8 +116,8 @@ class Contract:
 
     def _broken(self, how: str) -> NoReturn:
         raise ModelError(
-            f"the plugin {self.plugin} is faulty: {self.model} {how}; no stem was kept, "
-            "please report it to the plugin's author"
+            f"the plugin {self.plugin} is faulty: {self.model} {how}; no stem was kept. "
+            "Please report this to the plugin's author"
         )
 
     def _failed(self, error: BaseException, how: str = "") -> NoReturn:

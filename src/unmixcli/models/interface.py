@@ -1,9 +1,9 @@
-"""The plugin interface: what a model is to the rest of the program.
+"""The plugin interface: how the rest of the program sees a model.
 
-A plugin is an object named by an entry point of the group ``unmixcli.models``.
-It offers cards and turns one card with its weights into a `Model`; a model
-turns a stream of the mixture into a stream of stems. Everything here is a
-protocol, so a plugin needs no base class of ours.
+A plugin is an object that an entry point of the group ``unmixcli.models``
+names. It lists cards, and turns a card and its weights into a `Model`. A model
+turns a stream of the mixture into a stream of stems. Plugin and Model are
+protocols: a plugin does not need to inherit from them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Block = NDArray[np.float32]
 """Audio: (channels, samples) of a mixture, (stems, channels, samples) of stems."""
 
 Progress = Callable[[str, float], None]
-"""Called with the stage that work is in and the fraction of the whole done, 0 to 1."""
+"""Called with the current stage and the finished fraction of the whole, from 0 to 1."""
 
 
 def ignore(stage: str, fraction: float) -> None:
@@ -49,7 +49,7 @@ class Mixture(Protocol):
         ...
 
     def blocks(self) -> Iterator[Block]:
-        """Read from the start: float32 blocks (channels, samples), finite, of any length."""
+        """Read from the start: finite float32 blocks (channels, samples) of any length."""
         ...
 
 
@@ -58,19 +58,19 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True)
 class Request(Generic[Options]):
-    """What a model is asked for, besides the targets that it was loaded for.
+    """A request to a model, besides the targets that it was loaded for.
 
     Attributes
     ----------
     options : Options
         The plugin's own options, an instance of its ``options`` class; None
-        where it has no such class.
+        if it has no such class.
     residual : bool
-        Whether the model is to estimate the residual too, as one more stem
-        after the targets. Only ever true for a plugin that says
-        ``estimates_residual``; for all others the engine subtracts.
+        Whether the model must also estimate the residual, as one more stem
+        after the targets. True only for plugins with ``estimates_residual``;
+        for all others the engine subtracts the targets from the mixture.
     temp_dir : Path or None
-        Folder for temporary files; None for the default one.
+        Folder for temporary files; None for the default folder.
     """
 
     options: Options
@@ -84,7 +84,7 @@ class Model(Protocol):
     targets: tuple[str, ...]
     sample_rate: int
     channels: int | None
-    """Channels that the mixture must have; None takes one or two alike."""
+    """Number of channels that the mixture must have; None if one and two both work."""
 
     def separate(
         self, mixture: Mixture, request: Request[Any], progress: Progress
@@ -94,39 +94,44 @@ class Model(Protocol):
         Yields
         ------
         ndarray, shape (stems, channels, samples), float32
-            Consecutive blocks of ``self.targets`` in order, then of the residual
-            if ``request.residual``, that add up to exactly ``mixture.length``
-            samples and are finite. `unmixcli.models.contract` checks all of it.
+            Consecutive blocks: the stems of ``self.targets`` in order, then the
+            residual if ``request.residual``. All samples are finite, and the
+            blocks add up to exactly ``mixture.length`` samples.
+            `unmixcli.models.contract` checks this.
         """
         ...
 
 
 class Plugin(Protocol):
-    """What an entry point of the group ``unmixcli.models`` names.
+    """The object that an entry point of the group ``unmixcli.models`` names.
 
     A plugin may have more attributes, all optional:
 
     ``options``
-        A pydantic class of options that only its models have. They are
-        validated once, before anything is fetched; ``request.options`` is the
-        instance.
+        A pydantic class with the options of its models. They are validated
+        once, before any download; ``request.options`` is the instance.
     ``estimates_residual``
-        True if its models estimate the residual themselves when asked.
+        True if its models can estimate the residual themselves.
     ``precisions``
-        The kinds of arithmetic that its networks run in, such as
-        ``("float32", "bfloat16")``; only float32 if it has no such attribute.
-        `load` then takes one of them as a fifth argument.
+        The precisions that its networks support, such as ``("float32",
+        "bfloat16")``; only float32 without this attribute. `load` then takes
+        one of them as a fifth argument.
+    ``compose(name, table, find)`` and ``assemble(card, models, targets)``
+        For models that consist of others, see `unmixcli.models.combined`.
+        `compose` turns a catalogue table into a card with ``members`` and the
+        `KnownModel` of each; `assemble` replaces `load` and takes a loaded model
+        for each member that the targets need, and None for the others.
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
-        before its weights are fetched.
+        before its weights are downloaded.
     ``folder_card(folder)``
-        Returns the card of the model in a user's folder, or None if it is not one of its kind.
+        Returns the card of the model in a user's folder, or None if it is of another kind.
     ``file_card(file)``
         The same for a single file.
     """
 
     def cards(self) -> Iterable[ModelCard]:
-        """Return the models that this plugin offers; must be quick and not import torch."""
+        """Return the models of this plugin; must be fast and not import torch."""
         ...
 
     def load(
@@ -143,16 +148,16 @@ class Plugin(Protocol):
         card : ModelCard
             One of this plugin's cards.
         weights : mapping of str to Path
-            The verified local file of each of the card's weights that the
-            targets need, by the file name in the card.
+            The verified local files that the targets need, keyed by their file
+            names in the card.
         targets : sequence of str
-            Targets to estimate, a subset of ``card.targets``, in the order wanted.
+            Targets to estimate: a subset of ``card.targets``, in the requested order.
         device : str
             A torch device such as ``cpu``, ``cuda:0`` or ``mps``.
 
         Raises
         ------
         ModelError
-            If a file is not what the card says.
+            If a file does not match the card.
         """
         ...

@@ -1,7 +1,7 @@
-"""The two layouts of the files that ``torch.save`` writes: where the pickle is, where the numbers.
+"""The two layouts of the files of ``torch.save``: where the pickle and the numbers are.
 
-Since PyTorch 1.6 such a file is a zip archive with one record for each storage;
-before, it was a stream of pickles with the storages behind them.
+Since PyTorch 1.6, such a file is a zip archive with one record per storage;
+before that, it was a stream of pickles, followed by the storages.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Read = Callable[[Storage], bytearray]
 
 @dataclass(frozen=True)
 class Pickled:
-    """What a file holds, and how to read the numbers of a storage."""
+    """The objects in a file, and a way to read the numbers of a storage."""
 
     content: object
     """See `Machine.result`."""
     read: Read
-    """Raises `ModelError` if the numbers are not there."""
+    """Raises `ModelError` if the numbers are missing."""
 
 
 def open_pickled(path: Path) -> Pickled:
@@ -48,9 +48,9 @@ def open_pickled(path: Path) -> Pickled:
     Raises
     ------
     NeedsCodeError
-        If the file needs code to be run.
+        If reading the file would run code from it.
     ModelError
-        If it is damaged, or claims to hold more than its size allows.
+        If it is damaged, or claims more content than its size allows.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -68,7 +68,7 @@ def open_pickled(path: Path) -> Pickled:
     except zipfile.BadZipFile:
         raise _unreadable(path, "a damaged archive") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
-        # What the machine raises on a pickle that makes no sense; RuntimeError: a locked archive.
+        # The machine raises these on invalid pickles; RuntimeError means a locked archive.
         raise _unreadable(path, "damaged") from None
 
 
@@ -79,11 +79,11 @@ def _unreadable(path: Path, reason: str) -> ModelError:
 def _open_archive(path: Path) -> Pickled:
     with zipfile.ZipFile(path) as archive:
         records = archive.infolist()
-        # Whatever the records claim, reading all of them takes no more than the file does.
+        # Whatever the records claim, reading them all takes at most the size of the file.
         if any(record.compress_type != zipfile.ZIP_STORED for record in records):
             raise _unreadable(path, "it is compressed, which PyTorch never does")
         if sum(record.file_size for record in records) > path.stat().st_size:
-            raise _unreadable(path, "shorter than what it claims to hold")
+            raise _unreadable(path, "shorter than it claims")
         names = {record.filename for record in records}
         main = next((name for name in names if name.split("/")[1:] == ["data.pkl"]), None)
         if main is None:
@@ -104,7 +104,7 @@ def _open_archive(path: Path) -> Pickled:
 
 def _open_stream(path: Path, file: IO[bytes]) -> Pickled:
     if _run(path, file).result != _MAGIC or _run(path, file).result != _PROTOCOL:
-        raise _unreadable(path, "a pickle, and not a stream of PyTorch's")
+        raise _unreadable(path, "a pickle, but not a stream of PyTorch")
     system = _run(path, file).result
     if not isinstance(system, dict) or not system.get("little_endian"):
         raise _unreadable(path, "written on a big-endian machine")
@@ -114,7 +114,7 @@ def _open_stream(path: Path, file: IO[bytes]) -> Pickled:
     for key in keys if isinstance(keys, list) else []:
         storage = machine.storages[key]
         if int.from_bytes(file.read(8), "little") != storage.count:
-            raise _unreadable(path, "its storages are not as long as it says")
+            raise _unreadable(path, "the lengths of its storages are wrong")
         places[key] = file.tell()
         file.seek(storage.size, 1)
 
@@ -127,7 +127,7 @@ def _open_stream(path: Path, file: IO[bytes]) -> Pickled:
 
 
 def _take(path: Path, file: IO[bytes], storage: Storage) -> bytearray:
-    # Compared before memory is taken: a claim costs nothing.
+    # Compare before taking memory: anyone can claim a size.
     if storage.size <= path.stat().st_size:
         data = bytearray(storage.size)
         filled = 0
@@ -150,7 +150,7 @@ def _guarded(path: Path, read: Read) -> Read:
 
 
 class _Bounded:
-    """A file that has no more than `MAX_PICKLE` bytes."""
+    """A file that ends after `MAX_PICKLE` bytes."""
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self._path, self._file, self._left = path, file, MAX_PICKLE
@@ -169,7 +169,7 @@ class _Bounded:
 
 
 def _run(path: Path, file: IO[bytes]) -> Machine:
-    """Run one pickle; the file stands behind it afterwards."""
+    """Run one pickle; leave the file's position behind it."""
     machine = Machine(path)
     bounded: Any = _Bounded(path, file)
     for count, (operation, argument, _) in enumerate(pickletools.genops(bounded)):

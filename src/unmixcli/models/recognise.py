@@ -1,4 +1,4 @@
-"""Which family a checkpoint belongs to, told by the names of its tensors."""
+"""Recognise the family of a checkpoint by the names of its tensors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAMILIES = (
     ),
     ("an Open-Unmix checkpoint", ("fc1.weight", "lstm.weight_ih_l0", "fc3.weight")),
 )
-"""In order, the first that matches counts: a name, and the keys that all have to be there."""
+"""Names of families, each with the keys that must all exist; the first match counts."""
 
 
 def recognise(keys: Iterable[str]) -> str | None:
@@ -33,13 +33,12 @@ def recognise(keys: Iterable[str]) -> str | None:
     Parameters
     ----------
     keys : iterable of str
-        The names of its tensors; one prefix that all of them have, such as
-        ``module.``, does not matter.
+        The names of its tensors; a common prefix such as ``module.`` is ignored.
 
     Returns
     -------
     str or None
-        Such as "an SCNet checkpoint"; None if it is of no family known here.
+        For example "an SCNet checkpoint"; None if the family is unknown.
     """
     names = "\n".join(key.removeprefix("module.").removeprefix("model.") for key in keys)
     for family, signs in _FAMILIES:

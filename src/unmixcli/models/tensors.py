@@ -1,8 +1,8 @@
-"""The tensors of a network in a file: what it says it has, checked, and then the numbers.
+"""Read the tensors of a network from a file: first names and shapes, then the numbers.
 
-Opening a file reads names and shapes only. Nothing in the file can run, and no
-tensor takes memory before its shape was compared with the size of the file
-and, by `load_into`, with the network.
+Opening a file reads only names and shapes. No code from the file can run, and no
+tensor takes memory before its shape has been compared with the size of the file
+and, in `load_into`, with the network.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ from .recognise import recognise
 from .unpickling import Storage, StoredTensor
 
 WRAPPERS = ("state", "state_dict", "model_state_dict")
-"""Entries under which programs put a network when they save more beside it."""
+"""Keys under which programs store a network if they save more than the network."""
 SPARE = 1 << 20
-"""Bytes by which tensors may exceed their file, as a few small ones share their numbers."""
+"""Bytes by which tensors may exceed their file, because small ones may share storage."""
 
 _FLOATS = {"float64", "float32", "float16", "bfloat16", "F64", "F32", "F16", "BF16"}
 _COUNTER = "num_batches_tracked"
-"""What a batch norm counts: the only whole number that belongs to networks."""
+"""The counter of a batch norm: the only integer that belongs to networks."""
 
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class TensorFile:
-    """A file of tensors, opened: what it says it has, and how to read it."""
+    """An opened file of tensors: its names and shapes, and a way to read the numbers."""
 
     path: Path
     shapes: Mapping[str, Shape]
-    """Of each tensor, in the order of the file."""
+    """The shape of each tensor, in the order of the file."""
     extras: Mapping[str, object]
-    """What else is there: the metadata of a safetensors header, the entries
-    beside the network in a checkpoint. Untrusted."""
+    """Other content: the metadata of a safetensors header, or the entries beside
+    the network in a checkpoint. Untrusted."""
     _read: Callable[[Collection[str]], dict[str, torch.Tensor]]
 
     def read(self, keys: Collection[str] | None = None) -> dict[str, torch.Tensor]:
-        """Read tensors, all or those named, as float32 on the CPU.
+        """Read all or the named tensors, as float32 on the CPU.
 
         Raises
         ------
         ModelError
-            If their numbers are missing or damaged.
+            If the numbers are missing or damaged.
         """
         return self._read(self.shapes.keys() if keys is None else keys)
 
 
 def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tensor]:
-    """Read the state dict in a ``.safetensors`` file or a PyTorch checkpoint, whole.
+    """Read the whole state dict in a ``.safetensors`` file or a PyTorch checkpoint.
 
     Parameters
     ----------
     path : Path
     unused : collection of str
-        Keys of a PyTorch checkpoint to leave out, whatever they hold.
+        Keys of a PyTorch checkpoint to ignore, whatever they hold.
 
     Returns
     -------
@@ -79,19 +79,19 @@ def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tens
 
 
 def open_tensors(path: Path, unused: Collection[str] = ()) -> TensorFile:
-    """Open a ``.safetensors`` file or a PyTorch checkpoint and check what it claims.
+    """Open a ``.safetensors`` file or a PyTorch checkpoint and check its claims.
 
     Parameters
     ----------
     path : Path
     unused : collection of str
-        Keys of a PyTorch checkpoint to leave out, whatever they hold.
+        Keys of a PyTorch checkpoint to ignore, whatever they hold.
 
     Raises
     ------
     ModelError
-        If the file cannot be read, would have to run code, holds anything but
-        tensors of real numbers by name, or claims more of them than its size allows.
+        If the file cannot be read without running code from it, holds anything
+        but named tensors of real numbers, or claims more of them than fit in it.
     """
     if not path.exists():
         raise ModelError(f"{path} does not exist")
@@ -109,25 +109,25 @@ def load_into(
     key_of: Callable[[str], str] = str,
     unused: Collection[str] = (),
 ) -> None:
-    """Give a network its parameters, if the file has exactly those.
+    """Load a network's parameters, if the file has exactly those.
 
     Parameters
     ----------
     network : Module
-        Built on the device ``meta``: it takes the tensors of the file as they are.
+        Built on the device ``meta``; it takes over the tensors of the file.
     file : TensorFile
     what : str
-        What the network is, for messages: "a Hybrid Demucs network".
+        The kind of network, for messages: "a Hybrid Demucs network".
     key_of : callable
-        From the network's name of a tensor to the file's, where they differ.
+        Maps the network's name of a tensor to the file's, if the names differ.
     unused : collection of str
-        Keys of the file that may be there and are not needed.
+        Keys that the file may have although no network needs them.
 
     Raises
     ------
     ModelError
-        If tensors are missing, foreign or of another shape, naming the first
-        few, and the family that the file is of if it is known.
+        If tensors are missing, unknown or of another shape. The message names
+        the first few, and the family of the file if it is known.
     """
     expected = {key_of(name): tensor for name, tensor in network.state_dict().items()}
     missing = sorted(expected.keys() - file.shapes.keys())
@@ -141,7 +141,7 @@ def load_into(
             raise not_a_network(
                 file,
                 what,
-                f"{key} has the shape {file.shapes[key]}, and the other tensors call for "
+                f"{key} has the shape {file.shapes[key]}, but the other tensors require "
                 f"{tuple(tensor.shape)}",
             )
     read = file.read(expected.keys())
@@ -151,7 +151,7 @@ def load_into(
 
 
 def not_a_network(file: TensorFile, what: str, reason: str) -> ModelError:
-    """Say why a file does not hold the network that it should, and what it is if that is known."""
+    """Say why a file does not hold the expected network and, if known, what it holds."""
     family = recognise(file.shapes)
     same = family is None or family.replace("checkpoint", "network") == what
     return ModelError(
@@ -207,7 +207,7 @@ def _open_checkpoint(path: Path, unused: Collection[str]) -> TensorFile:
     entries = {str(key): value for key, value in inside.items() if key not in unused}
     tensors = {key: value for key, value in entries.items() if isinstance(value, StoredTensor)}
     if strangers := sorted(entries.keys() - tensors.keys()):
-        raise ModelError(f"{path} is not a network's state_dict: {some(strangers)} is no tensor")
+        raise ModelError(f"{path} is not a network's state_dict: {some(strangers)} is not a tensor")
     _refuse_kinds(path, {key: tensor.storage.dtype for key, tensor in tensors.items()})
     _refuse_claims(path, tensors)
 
@@ -216,7 +216,7 @@ def _open_checkpoint(path: Path, unused: Collection[str]) -> TensorFile:
         for key in keys:
             sharing.setdefault(tensors[key].storage, []).append(key)
         found: dict[str, torch.Tensor] = {}
-        for storage, users in sharing.items():  # each is read once, and kept no longer
+        for storage, users in sharing.items():  # read each once, and free it then
             data = pickled.read(storage)
             found |= {key: _view(tensors[key], data) for key in users}
         return {key: found[key] for key in keys}
@@ -234,19 +234,19 @@ def _view(tensor: StoredTensor, data: bytearray) -> torch.Tensor:
 
 
 def _refuse_kinds(path: Path, kinds: Mapping[str, str]) -> None:
-    """Refuse numbers that no network here is made of."""
+    """Raise an error unless all tensors hold real numbers."""
     wrong = [
         key for key, kind in kinds.items() if kind not in _FLOATS and not key.endswith(_COUNTER)
     ]
     if wrong:
         raise ModelError(
             f"{path} is not a network's state_dict: {some(wrong)} of {kinds[wrong[0]]}, "
-            "where weights are real numbers"
+            "but weights are real numbers"
         )
 
 
 def _refuse_claims(path: Path, tensors: Mapping[str, StoredTensor]) -> None:
-    """Refuse tensors that are larger than what the file has for them."""
+    """Raise an error if tensors claim more bytes than the file has."""
     larger = [key for key, tensor in tensors.items() if not tensor.fits]
     if larger:
         raise ModelError(

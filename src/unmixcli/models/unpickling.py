@@ -1,11 +1,11 @@
-"""A machine that runs the pickles of ``torch.save`` and knows nothing but data.
+"""A machine that runs the pickles of ``torch.save`` but knows only data.
 
 A pickle is a small program that builds objects, and Python's own machine lets
-it import and call whatever it likes. This one knows containers, numbers,
-strings and tensors: it imports nothing and calls nothing, and a program that
-asks for more is refused with the name that it asked for. A tensor stays a
-description until someone reads it, so that its shape can be compared with what
-the file really holds before any memory is taken.
+it import and call anything. This one knows containers, numbers, strings and
+tensors. It imports and calls nothing; if a pickle asks for more, it is refused,
+and the error names the request. A tensor remains a description until it is
+read, so that its shape can be compared with the content of the file before any
+memory is taken.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DTYPES = {
     "ComplexFloat": ("complex64", 8),
     "ComplexDouble": ("complex128", 16),
 }
-# What numpy's own numbers are built of; training snapshots have such among their figures.
+# The parts of numpy's numbers, which training snapshots contain.
 _NUMPY = re.compile(r"numpy\.(_?core\.multiarray\.scalar|dtype)")
 # Classes that a package of Demucs names: of its network, and of how it was quantised.
 _NAMED = ("demucs.", "diffq.")
@@ -41,7 +41,7 @@ _FRACTION = re.compile(r"-?\d{1,18}(/[1-9]\d{0,17})?", re.ASCII)
 
 
 class NeedsCodeError(ModelError):
-    """A pickle that names something that only running code could give.
+    """A pickle asks for something that only running code could provide.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class NeedsCodeError(ModelError):
         shown = f" ({name})" if re.fullmatch(r"[\w.]{1,80}", name, re.ASCII) else ""
         super().__init__(
             f"{path} was refused: to read it, Python would have to run code from inside the "
-            f"file{shown}, which weights never need; save the plain state_dict of the network "
+            f"file{shown}, which weights never need; save only the state_dict of the network "
             "instead"
         )
         self.name = name
@@ -62,7 +62,7 @@ class NeedsCodeError(ModelError):
 
 @dataclass(frozen=True)
 class Named:
-    """Something that a pickle names, kept as a name: it is never imported."""
+    """Something that a pickle names; kept as a name and never imported."""
 
     name: str
 
@@ -73,20 +73,20 @@ class Storage:
 
     key: str
     dtype: str
-    """As torch names it, such as ``float16``."""
+    """Torch's name for it, such as ``float16``."""
     width: int
-    """Bytes of a number."""
+    """Bytes per number."""
     count: int
 
     @property
     def size(self) -> int:
-        """Bytes that it takes."""
+        """Size in bytes."""
         return self.count * self.width
 
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor that a file describes and that nobody has read yet."""
+    """A tensor that a file describes and that has not been read yet."""
 
     storage: Storage
     offset: int
@@ -95,7 +95,7 @@ class StoredTensor:
 
     @property
     def count(self) -> int:
-        """Values that it has."""
+        """Number of values."""
         count = 1
         for size in self.shape:
             count *= size
@@ -103,7 +103,7 @@ class StoredTensor:
 
     @property
     def extent(self) -> int:
-        """Values of the storage from its first to its last, both included."""
+        """Number of values from its first to its last in the storage, inclusive."""
         if not self.count:
             return 0
         return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
@@ -115,7 +115,7 @@ class StoredTensor:
 
 
 _NOTHING = Named("")
-"""Stands for objects that nobody needs, such as numpy's numbers."""
+"""Stands for objects that are not needed, such as numpy's numbers."""
 
 _PUSHED = {
     "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE",
@@ -126,20 +126,20 @@ _TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class Machine:
-    """Builds what one pickle describes.
+    """Builds the objects that one pickle describes.
 
     Parameters
     ----------
     path : Path
-        The file that it is from, for messages.
+        The file of the pickle, for messages.
 
     Attributes
     ----------
     result : object
-        Once the last operation was done: made of dict, list, tuple, str, bytes,
+        The result after the last operation: made of dict, list, tuple, str, bytes,
         int, float, bool, None, Fraction, `StoredTensor` and `Named`.
     storages : dict of str to Storage
-        Those that it spoke of, by their key.
+        The storages that the pickle names, by key.
     """
 
     def __init__(self, path: Path) -> None:
@@ -151,21 +151,21 @@ class Machine:
         self._memo: dict[int, Any] = {}
 
     def step(self, name: str, argument: Any) -> None:
-        """Do one operation.
+        """Execute one operation.
 
         Parameters
         ----------
         name : str
-            As `pickletools` names it.
+            `pickletools`' name for it.
         argument : object
-            What stands behind it in the pickle.
+            Its argument in the pickle.
 
         Raises
         ------
         NeedsCodeError
             If the operation would import or call something.
         IndexError, KeyError, TypeError, ValueError
-            If the pickle makes no sense.
+            If the pickle is invalid.
         """
         stack = self._stack
         if name in _PUSHED:
@@ -196,7 +196,7 @@ class Machine:
             self._build(name, argument)
 
     def _build(self, name: str, argument: Any) -> None:
-        """Do one of the operations that could import or call something."""
+        """Execute one of the operations that could import or call something."""
         if name == "GLOBAL":
             self._stack.append(self._find(".".join(argument.split(" ", 1))))
         elif name == "STACK_GLOBAL":
@@ -299,4 +299,4 @@ _CALLS: Mapping[str, Callable[..., object]] = {
     "torch._utils._rebuild_parameter": lambda tensor, *_: _a(StoredTensor, tensor),
     "torch._utils._rebuild_tensor_v2": _tensor,
 }
-"""What a pickle may call, and what is done instead."""
+"""The functions that a pickle may call, and what is called instead."""

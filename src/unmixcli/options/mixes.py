@@ -1,4 +1,4 @@
-"""Mixes: named sums of stems, and the presets that have a name of their own."""
+"""Mixes: named sums of stems, and the ready-made ones (presets)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import UsageError
 
 MIXTURE = "mixture"
 REST = ("residual", "accompaniment")
-"""Names for the mixture minus the targets."""
+"""The names of the mixture minus the targets."""
 
 PRESETS = {
     "karaoke": "mixture-vocals",
@@ -35,7 +35,7 @@ def split_mix(text: str) -> tuple[str, str]:
     name, equals, expression = (part.strip() for part in text.partition("="))
     if not (name and equals and expression):
         raise ValueError(f"{text!r} is not of the form NAME=a+b-c")
-    # It becomes a file name.
+    # The name becomes a file name.
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,63}", name) or name[-1] in ". ":
         raise ValueError(
             f"a mix cannot be called {name!r}: use letters, digits and . _ + - in its name"
@@ -44,15 +44,15 @@ def split_mix(text: str) -> tuple[str, str]:
 
 
 def parse_sum(name: str, expression: str, targets: Sequence[str]) -> list[tuple[int, str]]:
-    """Turn ``a+b-c`` into signed terms; a target may have a minus in its name.
+    """Turn ``a+b-c`` into signed terms; a target's name may contain a minus.
 
     Parameters
     ----------
     name : str
-        The mix, for messages.
+        Name of the mix, for messages.
     expression : str
     targets : sequence of str
-        The model's; ``mixture``, ``residual`` and ``accompaniment`` are always known.
+        The model's targets; ``mixture``, ``residual`` and ``accompaniment`` are always known.
 
     Raises
     ------

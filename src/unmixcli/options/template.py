@@ -5,26 +5,26 @@ from __future__ import annotations
 import re
 
 FIELDS = ("track", "target", "model", "ext", "artist", "title", "folder")
-"""What a template may name."""
+"""The fields that a template may contain."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
 
 
 def check_template(template: str) -> str:
-    """Refuse a template that could name a file outside of the output folder."""
+    """Return the template, or refuse one that could leave the output folder."""
     if template.startswith("~"):
-        raise ValueError("begin the name with a folder below --outdir, not with ~")
+        raise ValueError("start with a folder below --outdir, not with ~")
     names = _FIELD.findall(template)
     for name in names:
         if name not in FIELDS:
             raise ValueError(
-                f"there is no {{{name}}}, only {' '.join(f'{{{field}}}' for field in FIELDS)}"
+                f"{{{name}}} is not a field; use {' '.join(f'{{{field}}}' for field in FIELDS)}"
             )
     rest = _FIELD.sub("", template)
     if "{" in rest or "}" in rest:
-        raise ValueError("a brace is left over; write fields as {track}")
+        raise ValueError("it has an unpaired brace; write fields as {track}")
     if not template.isprintable():
-        raise ValueError("a character in it cannot be printed")
+        raise ValueError("it contains a character that cannot be printed")
     parts = re.split(r"[/\\]", template)
     if not parts[0] or re.match(r"[A-Za-z]:", template) or ".." in parts:
         raise ValueError("it must stay inside the output folder: no absolute path and no ..")

@@ -23,7 +23,7 @@ _TAGS = {
 
 @dataclass(frozen=True)
 class About:
-    """What the page says about a track.
+    """The facts about a track for its page.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class About:
     card : ModelCard
         The model that made the stems.
     settings : tuple of str
-        The options that they were made with, as one would type them.
+        The options of the separation, as typed on the command line.
     """
 
     recording: Path
@@ -44,7 +44,7 @@ class About:
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of a list: a name and what there is to say."""
+    """A line of a list: a name and its values."""
 
     name: str
     values: tuple[str, ...]
@@ -57,20 +57,25 @@ def heading(about: About) -> str:
 
 
 def byline(about: About) -> str:
-    """Return the artist, the album and the year, as far as they are known."""
+    """Return the artist, the album and the year, if known."""
     texts = about.tags.texts
     artist = texts.get("artist") or texts.get("albumartist", "")
     year = texts.get("date", "")[:4]
     return " · ".join(part for part in (artist, texts.get("album", ""), year) if part)
 
 
+def length(track: Excerpt) -> str:
+    """Write how long a track is, in whole seconds as the script counts its position."""
+    return clock(int(track.seconds))
+
+
 def summary(about: About, stems: int, first: Excerpt) -> str:
-    """Say in one line what there is to hear."""
+    """Describe the stems in one line."""
     channels = "mono" if first.channels == 1 else "stereo"
     return " · ".join(
         [
             f"{stems} stem{'s' if stems != 1 else ''} by {about.card.name}",
-            clock(first.seconds),
+            length(first),
             f"{first.sample_rate / 1000:g} kHz {channels}",
         ]
     )
@@ -86,6 +91,7 @@ def facts(about: About) -> list[Fact]:
         found.append(Fact("Licence", (card.licence,)))
     if card.restriction:
         found.append(Fact("Restriction", (card.restriction,)))
-    found.append(Fact("Options", about.settings, is_code=True))
+    if about.settings:
+        found.append(Fact("Options", about.settings, is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))
     return found

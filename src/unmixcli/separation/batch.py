@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt, open_excerpt
 from ..errors import BusyError, DoneError, UnmixError
+from ..files.paths import exists
 from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
@@ -18,6 +19,7 @@ from ..stems.destination import Destination
 from ..stems.names import Claims
 from ..words import display, sentence_of
 from .inputs import Found, find_recordings, spool
+from .listening import missing_page
 from .order import Order
 from .results import Outcome, Skipped
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("unmixcli")
 
 POLL_SECONDS = 1.0
-"""Between two looks at a recording that another process is separating."""
+"""Seconds between two checks on a recording that another process is separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 Fetching = Callable[[], "AbstractContextManager[Report]"]
@@ -41,28 +43,28 @@ class Batch:
     ----------
     config : SeparationConfig
     watch : callable
-        Takes an `Excerpt` and returns a context manager that gives the
+        Takes an `Excerpt` and returns a context manager that yields the
         callback for its progress.
     fetching : callable
-        Returns a context manager that gives the callback for fetching,
+        Returns a context manager that yields the callback for downloads;
         see `unmixcli.models.store.FetchEvent`.
     loaded : callable, optional
-        Takes the `Separator` once its model is loaded, which happens when
-        there is something to separate.
+        Takes the `Separator` when its model is loaded, which happens before
+        the first recording that is not skipped.
 
     Attributes
     ----------
     problems : list of Problem
-        Plugins and tables of catalogues that were left out.
+        Plugins and catalogue entries that could not be used.
     place : str
-        Of the recording in work among all, such as ``3/100``; empty for one.
+        Position of the current recording, such as ``3/100``; empty if there is only one.
 
     Raises
     ------
     UsageError
         If the options make no sense for the model.
     ModelError
-        If there is no such model.
+        If the model is unknown.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Batch:
         self.place = ""
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
-        """Separate recordings; a failure of one does not stop the next.
+        """Separate recordings; a failure does not stop the batch.
 
         Parameters
         ----------
@@ -93,7 +95,7 @@ class Batch:
         Yields
         ------
         Outcome
-            One for each recording, as soon as it is done.
+            One for each recording, as soon as it is finished.
 
         Raises
         ------
@@ -101,6 +103,9 @@ class Batch:
             If the model cannot be loaded.
         """
         everything = find_recordings(inputs)
+        self._claims = Claims(
+            found.path for found in everything if isinstance(found, Found) and not found.is_stdin
+        )
         busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
             self._show_place(number, len(everything))
@@ -109,7 +114,7 @@ class Batch:
                 continue
             outcome = self._outcome(found)
             if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
-                busy.append((number, found))  # another run has it: ours goes on with the rest
+                busy.append((number, found))  # another run is working on it: continue with the rest
                 continue
             yield outcome
         for number, found in busy:
@@ -122,29 +127,32 @@ class Batch:
         self.place = f"{number}/{count}" if count > 1 else ""
 
     def _outcome(self, found: Found) -> Outcome:
-        """Separate one recording; whatever goes wrong with it is its outcome."""
+        """Separate one recording; return any failure as its outcome."""
         source = str(found.path)
         try:
-            opened = self._open(found)
+            destination, recording = self._open(found)
+            if recording is None:
+                return Outcome(source, self._skipped(destination))
         except Exception as error:
             return Outcome(source, _failure(found, error))
-        if isinstance(opened, Skipped):
-            return Outcome(source, opened)
-        recording, destination = opened
         separator = self._load()  # without a model there is no going on
         try:
-            with self._watch(recording) as progress:
-                track = separator.separate_file(recording, progress, destination=destination)
-        except DoneError:
-            return Outcome(source, Skipped(destination.stems))
+            try:
+                with self._watch(recording) as progress:
+                    track = separator.separate_file(recording, progress, destination=destination)
+            except DoneError:
+                return Outcome(source, self._skipped(destination))
         except Exception as error:
             return Outcome(source, _failure(found, error))
         return Outcome(source, track)
 
+    def _skipped(self, destination: Destination) -> Skipped:
+        return Skipped(destination.stems, missing_page(self._order, destination))
+
     def _load(self) -> Separator:
-        """Load the model, once there is something to separate: it may have to be fetched."""
+        """Load the model before the first separation; it may have to be downloaded."""
         if self._separator is None:
-            # Here, since it needs torch and skipping does not.
+            # Imported here because it needs torch, which skipping does not.
             from .separator import Separator
 
             with self._fetching() as report:
@@ -152,9 +160,10 @@ class Batch:
             self._loaded(self._separator)
         return self._separator
 
-    def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
+    def _open(self, found: Found) -> tuple[Destination, Excerpt | None]:
+        """Work out where the stems go; open the recording unless they are there."""
         path = found.path
-        if self._order.open and (found.is_stdin or path.exists()):
+        if self._order.open and (found.is_stdin or exists(path)):
             with self._fetching() as report:
                 self._order = self._order.settled(self._registry, report)
         order, config = self._order, self._order.config
@@ -168,16 +177,17 @@ class Batch:
             content,
             found.subfolder,
             with_tags=config.tags,
+            by_content=config.compare_content,
         )
         self._claims.claim(path, destination.stems.values())
         if config.skip_existing and not destination.missing(order.recipe):
-            return Skipped(destination.stems)
+            return destination, None
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
-        return recording, destination
+        return destination, recording
 
 
 def _failure(found: Found, error: Exception) -> UnmixError:
-    """Put an error into words: one strange file is no reason to give up the others."""
+    """Put an error into words: a bug or a strange file must not stop the batch."""
     if isinstance(error, UnmixError):
         return error
     log.debug("separating failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""The function `separate` as Open-Unmix documents it."""
+"""The function `separate`, with the arguments of Open-Unmix's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def separate(
     residual_model: bool = False,
     device: str = "cpu",
 ) -> dict[str, NDArray[np.float32]]:
-    """Separate audio at the model's rate, as Open-Unmix documents its function.
+    """Separate audio that has the model's sample rate, like Open-Unmix's `separate`.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ def separate(
     targets : sequence of str
         Targets to estimate.
     model_name : str
-        Name of a model, or a folder with one.
+        Name of a model, or a folder that holds one.
     niter : int
         EM iterations.
     softmask : bool
-        First estimates by a ratio mask instead of the mixture phase.
+        Make the first estimates with a ratio mask instead of the mixture phase.
     alpha : float
         Exponent of the ratio mask.
     residual_model : bool
-        Also estimate what the targets leave: ``accompaniment`` next to one
-        target, ``residual`` next to several.
+        Also return the mixture minus the targets: as ``accompaniment`` with
+        one target, as ``residual`` with several.
     device : str
         ``cpu``, ``cuda``, ``cuda:N``, ``mps`` or ``auto``.
 
@@ -54,7 +54,7 @@ def separate(
     UnmixError
         See `Separator`.
     """
-    # The defaults are what Open-Unmix does anyway; other models have no such options.
+    # Pass on only what differs from Open-Unmix's defaults: other models lack these options.
     wanted = {"niter": (niter, 1), "softmask": (softmask, False), "alpha": (alpha, 1.0)}
     given: dict[str, Any] = {
         name: value for name, (value, default) in wanted.items() if value != default

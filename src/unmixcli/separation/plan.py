@@ -1,4 +1,4 @@
-"""What a model has to be asked for, and how the outputs follow from its answer."""
+"""Decide what the model must estimate, and compute the outputs from its estimates."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..words import twin
 
 Audio = NDArray[np.float32]
 Row = Mapping[str, int]
-"""How much of each stem of the model, and of the mixture, is in an output."""
+"""The weight of each of the model's stems, and of the mixture, in one output."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to ask a model for and what to make of its answer.
+    """What the model must estimate, and how the outputs are computed from it.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class Plan:
     names : tuple of str
         The stems and mixes that come out, in order.
     parts : tuple of tuple of int
-        For each output how much of each of the model's stems is in it, and
-        last how much of the mixture.
+        For each output, the weights of the model's stems and, last, of the
+        mixture.
     """
 
     targets: tuple[str, ...]
@@ -44,7 +44,7 @@ class Plan:
 
     @classmethod
     def of(cls, config: SeparationConfig, card: ModelCard, estimates_residual: bool) -> Plan:
-        """Plan what a config asks for.
+        """Plan the outputs that a config asks for.
 
         Parameters
         ----------
@@ -63,15 +63,15 @@ class Plan:
         mixes = [(name, parse_sum(name, text, available)) for name, text in _mixes(config)]
         alone = bool(config.preset) if config.only_mixes is None else config.only_mixes
         if alone and not mixes:
-            raise UsageError("there is no mix to write: give a --mix or a --preset")
+            raise UsageError("there is no mix to write: add --mix or --preset")
         used = {term for _, terms in mixes for _, term in terms}
         targets = config.targets or tuple(available)
         if not config.targets and (alone or config.preset):
             needed = tuple(target for target in available if target in used)
-            # The residual is what all targets leave, if none is named.
+            # If no target is named, the residual is the mixture minus all targets.
             targets = needed or targets
             if not needed and not used & set(REST):
-                raise UsageError("the mixes take no stem, so there is nothing to separate")
+                raise UsageError("the mixes use no stem, so there is nothing to separate")
         residual = config.residual or bool(used.difference(targets) & set(REST))
         rest = REST[1] if len(targets) == 1 else REST[0]
         rows = {target: _row(target, card) for target in targets}
@@ -97,14 +97,14 @@ class Plan:
         return cls(estimated, own, names, parts)
 
     def mix(self, stems: Iterable[Audio], mixture: Iterable[Audio]) -> Iterator[Audio]:
-        """Make the outputs.
+        """Compute the outputs.
 
         Parameters
         ----------
         stems : iterable of ndarray, shape (stems, channels, samples)
         mixture : iterable of ndarray, shape (channels, samples)
-            Adds up to the same length, in blocks of any size; not touched if
-            no output has a part of it.
+            Of the same total length, in blocks of any size; not read if no
+            output needs it.
 
         Yields
         ------
@@ -125,8 +125,8 @@ class Plan:
             done = end
             out = np.zeros((len(self.parts), *block.shape[1:]), np.float32)
             for k, row in enumerate(self.parts):
-                # The stems first and the mixture last, one after the other: the residual
-                # is then exactly the mixture minus the sum of the stems.
+                # Add the stems first and the mixture last, so that the residual is
+                # exactly the mixture minus the sum of the stems.
                 for part, term in zip(row, terms, strict=False):
                     if part:
                         out[k] += part * term
@@ -160,7 +160,7 @@ def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], r
             row: Row = {MIXTURE: 1}
         elif term in rows:
             row = rows[term]
-        elif term in REST:  # under the other of its names
+        elif term in REST:  # under its other name
             row = rows[rest]
         else:
             raise UsageError(f"mix {name} needs the target {term}, which --targets leaves out")

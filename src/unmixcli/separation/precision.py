@@ -1,4 +1,4 @@
-"""Which arithmetic the networks compute in."""
+"""Choose the arithmetic of the networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger("unmixcli")
 
 
 def resolve_precision(name: str, device: str, offered: Sequence[str], model: str) -> str:
-    """Turn ``auto`` into what is exact or inaudibly near it, and check any other choice.
+    """Turn ``auto`` into a precision without audible loss, and check any other choice.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ def resolve_precision(name: str, device: str, offered: Sequence[str], model: str
     device : str
         A torch device.
     offered : sequence of str
-        What the model's networks can run in.
+        The precisions that the model supports.
     model : str
-        Its name, for messages.
+        The model's name, for messages.
 
     Returns
     -------
@@ -32,15 +32,15 @@ def resolve_precision(name: str, device: str, offered: Sequence[str], model: str
     Raises
     ------
     UsageError
-        If the model does not offer it.
+        If the model does not support the precision.
     """
-    import torch  # here, so that listing models and showing help stay light
+    import torch  # here, so that listing models and showing help stay fast
 
     if name == "auto":
         fast = device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False)
         return "bfloat16" if fast and "bfloat16" in offered else "float32"
     if name not in offered:
-        raise UsageError(f"{model} does not run in {name}, only in {' or '.join(offered)}")
+        raise UsageError(f"{model} does not support {name}, only {' and '.join(offered)}")
     if name == "bfloat16" and device == "cpu" and not _has_bfloat16():
         log.warning(
             "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), "
@@ -50,11 +50,11 @@ def resolve_precision(name: str, device: str, offered: Sequence[str], model: str
 
 
 def _has_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 numbers in hardware."""
+    """Return whether the processor multiplies bfloat16 numbers in hardware."""
     import torch
 
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, bool)() for check in checks) or (
-        # ARM: torch has no question to ask, but every core since ARMv8.6 has it.
+        # ARM: torch has no check for it, but every core since ARMv8.6 supports it.
         torch.backends.cpu.get_cpu_capability().startswith("SVE")
     )

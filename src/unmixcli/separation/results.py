@@ -15,27 +15,29 @@ class SeparatedTrack:
 
     source: Path
     stems: dict[str, Path]
-    """Where each stem is."""
+    """The path of each stem."""
     model: str
     sample_rate: int
-    """Of the stems."""
+    """Of the stems, in Hz."""
     channels: int
     seconds: float
     """Length of the audio that was separated."""
     elapsed: float
-    """Seconds that it took."""
+    """Seconds that the separation took."""
     levels: dict[str, Level]
     gain: float = 1.0
-    """All stems were multiplied by it to stay within full scale."""
+    """The factor applied to all stems to stay within full scale."""
     page: Path | None = None
-    """The page to listen on, if one was asked for."""
+    """The page to listen to the stems, if requested."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A recording whose stems existed already."""
+    """A recording whose stems already existed."""
 
     stems: dict[str, Path]
+    page: Path | None = None
+    """The page, if it was missing and has been written."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Outcome:
     Attributes
     ----------
     source : str or None
-        The recording; None if there was nothing to open.
+        The recording; None if no recording was found.
     result : SeparatedTrack, Skipped or UnmixError
     """
 

@@ -1,9 +1,8 @@
-"""One recording in, stems out.
+"""Separate one recording into stems.
 
-A `Separator` loads a model once, shows it each recording at the rate and in the
-channels that the model wants, and brings the stems back to the recording's
-own. Blocks flow from the reader through the model to the writers; no track is
-ever held in memory.
+A `Separator` loads a model once. It converts each recording to the model's rate
+and channels, and the stems back to the recording's. Blocks flow from the reader
+through the model to the writers; a track is never held in memory as a whole.
 """
 
 from __future__ import annotations
@@ -26,10 +25,11 @@ from ..models.contract import Contract
 from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
-from ..page import About, page_path, write_page
+from ..page import page_path
 from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
+from .listening import make_page
 from .order import Order
 from .precision import resolve_precision
 from .results import SeparatedTrack
@@ -41,17 +41,17 @@ log = logging.getLogger("unmixcli")
 
 
 class Separator:
-    """A loaded model with the options to use it with.
+    """A loaded model together with its options.
 
-    Loading takes a moment; separating can then be done any number of times,
-    from several threads at once.
+    Loading takes a moment. After that, `separate` and `separate_file` can be
+    called any number of times, also from several threads at once.
 
     Parameters
     ----------
     config : SeparationConfig, optional
-        Or give its fields as keyword arguments.
+        Alternatively, pass its fields as keyword arguments.
     fetch_progress : callable, optional
-        Takes a `unmixcli.models.store.FetchEvent` while weights are fetched.
+        Takes a `unmixcli.models.store.FetchEvent` while weights are downloaded.
     **options
         Fields of `SeparationConfig`, such as ``model="umxhq"`` or ``niter=0``.
 
@@ -84,7 +84,7 @@ class Separator:
 
     @classmethod
     def of(cls, order: Order, registry: Registry, fetch_progress: Report | None = None) -> Self:
-        """Load the model of an order that is settled already."""
+        """Load the model of a settled order."""
         separator = cls.__new__(cls)
         separator._load(order, registry, fetch_progress)
         return separator
@@ -93,7 +93,7 @@ class Separator:
         config = order.config
         self.order = order
         device = resolve_device(config.device)
-        known = registry.resolve(config.model)
+        known = order.known(registry)
         self.precision = resolve_precision(
             config.precision, device, known.precisions, known.card.name
         )
@@ -111,17 +111,17 @@ class Separator:
 
     @property
     def config(self) -> SeparationConfig:
-        """The options, with the model that was decided on."""
+        """The options, with the name of the chosen model."""
         return self.order.config
 
     @property
     def stem_names(self) -> tuple[str, ...]:
-        """Names of the stems and mixes that come out, in order."""
+        """Names of the resulting stems and mixes, in order."""
         return self.order.plan.names
 
     @property
     def sample_rate(self) -> int:
-        """The model's rate in Hz; recordings may have any."""
+        """The model's rate in Hz; recordings may have any rate."""
         return self._model.sample_rate
 
     def separate(
@@ -132,26 +132,26 @@ class Separator:
     ) -> dict[str, NDArray[np.float32]]:
         """Separate an array.
 
-        ``start`` and ``duration`` of the config apply; its options for files do not.
+        The config's ``start`` and ``duration`` apply; its options for files do not.
 
         Parameters
         ----------
         audio : ndarray, shape (samples,) or (samples, channels)
-            Floating point, full scale 1. More than two channels: the first two are used.
+            Floating point; full scale is 1. Only the first two channels are used.
         sample_rate : int, optional
-            In Hz; the model's if not given.
+            In Hz; the model's rate if not given.
         progress : callable, optional
             Takes the stage and the fraction done, 0 to 1.
 
         Returns
         -------
         dict of str to ndarray, float32
-            For each of `stem_names` the stem, in the shape of the audio.
+            The stems, keyed by `stem_names`, each in the shape of the audio.
 
         Raises
         ------
         InputError
-            If the audio is empty, not finite or in no such shape.
+            If the audio is empty, not finite or of another shape or type.
         """
         config = self.config
         recording = ArrayRecording.of(
@@ -186,7 +186,7 @@ class Separator:
         progress : callable, optional
             Takes the stage and the fraction done, 0 to 1.
         destination : Destination, optional
-            Where its stems go, if that is known already.
+            Where its stems go, if already worked out.
 
         Returns
         -------
@@ -197,7 +197,7 @@ class Separator:
         InputError
             If the file cannot be read or separated.
         OutputError
-            If a stem exists already or cannot be written. Nothing is left behind.
+            If a stem already exists or cannot be written. No files are left behind.
         """
         began = time.monotonic()
         order, config = self.order, self.config
@@ -212,6 +212,7 @@ class Separator:
             recording.path,
             recording.content,
             with_tags=config.tags,
+            by_content=config.compare_content,
         )
         page = page_path(destination.stems) if config.page else None
         if page and not config.overwrite:
@@ -226,8 +227,7 @@ class Separator:
             levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
         if page:
             report("drawing", 1.0)
-            about = About(recording.path, destination.tags, self.card, order.settings)
-            write_page(page, destination.stems, about)
+            make_page(order, destination)
         return SeparatedTrack(
             recording.path,
             destination.stems,
@@ -252,7 +252,7 @@ class Separator:
     def _outputs(
         self, recording: Recording, sample_rate: int, progress: Progress
     ) -> Iterator[Block]:
-        """Yield the stems and mixes of a recording in blocks, in its channels."""
+        """Yield the stems and mixes of a recording in blocks, with its channels."""
         model, plan, request = self._model, self.order.plan, self.order.request
         mixture = AdaptedMixture(recording, model.sample_rate, model.channels or recording.channels)
         contract = Contract(

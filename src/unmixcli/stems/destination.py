@@ -1,4 +1,4 @@
-"""Where the stems of one recording go, and what is there already."""
+"""Where the stems of one recording go, and which of them already exist."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..audio.tags import Tags, read_tags
 from ..audio.writing import refuse_existing
 from ..errors import BusyError, DoneError, InputError, OutputError
 from ..files.leases import Lease
+from ..files.paths import identity
 from ..files.readers import FileView
 from ..words import display
 from .manifest import Manifest, Source
@@ -23,14 +24,14 @@ from .recipe import Recipe
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the stems of one recording go, and what is there already.
+    """Where the stems of one recording go, and which of them already exist.
 
     Attributes
     ----------
     recording : Path
     stems : dict of str to Path
     tags : Tags
-        Of the recording.
+        The tags of the recording.
     manifest : Manifest
     source : Source
     """
@@ -51,6 +52,7 @@ class Destination:
         subfolder: Path = Path(),
         *,
         with_tags: bool = True,
+        by_content: bool = False,
     ) -> Destination:
         """Work out where a recording's stems go.
 
@@ -59,22 +61,24 @@ class Destination:
         namer : Namer
         stems : sequence of str
         path : Path
-            Of the recording.
+            The recording.
         content : file object, optional
-            Its bytes, where the path is only a name.
+            Its bytes, if the path is only a name.
         subfolder : Path
-            Where below the output folder its stems go.
+            Folder of its stems below the output folder.
         with_tags : bool
             Whether the stems get the recording's tags.
+        by_content : bool
+            Whether only the recording's bytes tell that stems are of it.
 
         Raises
         ------
         InputError
-            If there is no such recording.
+            If the recording does not exist.
         UsageError
             If two stems would have the same name.
         """
-        source = _source_of(path, content)
+        source = _source_of(path, content, by_content)
         tags = Tags()
         if with_tags or namer.needs_tags:
             tags = read_tags(content or path)
@@ -83,16 +87,16 @@ class Destination:
         return cls(path, paths, tags if with_tags else Tags(), manifest, source)
 
     def missing(self, recipe: Recipe) -> str | None:
-        """Say why the stems cannot pass for done, or None if they are."""
+        """Say why the stems are not up to date, or return None if they are."""
         return self.manifest.missing(recipe, self.source, self.stems)
 
     def claim(self) -> Lease:
-        """Keep other processes from making the same stems; a context manager.
+        """Prevent other processes from writing the same stems; a context manager.
 
         Raises
         ------
         BusyError
-            If another process is making them.
+            If another process is writing them.
         OutputError
             If the output folder cannot be written.
         """
@@ -117,26 +121,33 @@ class Destination:
         Raises
         ------
         DoneError
-            If they are what would be made.
+            If the stems are already up to date.
         OutputError
-            If others are in the way.
+            If other files are in the way.
         """
         paths = list(self.stems.values())
+        recording = identity(self.recording)
+        for path in paths:
+            if recording and identity(path) == recording:
+                raise OutputError(
+                    f"{display(path)} is the recording itself, which is not replaced by a stem; "
+                    "choose another --outdir or --filename"
+                )
         if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
         reason = self.missing(recipe) if skip_existing else ""
         if reason is None:
-            raise DoneError(f"the stems of {display(self.recording)} exist already")
+            raise DoneError(f"the stems of {display(self.recording)} already exist")
         refuse_existing(paths, replaced, reason or "")
         return replaced
 
 
-def _source_of(path: Path, content: BinaryIO | None) -> Source:
+def _source_of(path: Path, content: BinaryIO | None, by_content: bool) -> Source:
     if content is None:
         refuse_missing(path)
         try:
-            return Source.of(path)
+            return Source.of(path, by_content)
         except OSError as error:
             raise InputError(f"{display(path)} cannot be read: {error.strerror}") from None
     view = io.BufferedReader(FileView(content), 2**20)

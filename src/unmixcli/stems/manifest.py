@@ -1,9 +1,9 @@
-"""The record of how stems were made, kept beside them, and what follows from it.
+"""The record of how stems were made, kept in a file beside them.
 
 `Manifest` is a small JSON file with one entry for each separation whose stems
-are there. An entry is written just before the stems take their names and
-closed just after, so an entry that is still open tells of a process that died
-in between and which of the files were its own.
+exist. An entry is written just before the stems get their final names and
+closed just after. An entry that is still open shows that a process died in
+between, and which files it wrote.
 """
 
 from __future__ import annotations
@@ -17,55 +17,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
+from ..files.documents import DocumentError, read_json
 from ..files.hashing import sha256_of
 from ..files.parts import Part, is_locked, sweep
 from ..words import display
 from .recipe import Recipe
 
 MANIFEST = "unmix.json"
-"""How the names of manifests end; they begin with a dot."""
+"""The end of every manifest's name; the name starts with a dot."""
 
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Source:
-    """A recording as far as it decides what its stems are."""
+    """The facts that identify a recording."""
 
     name: str
     size: int
     modified: int
-    """Nanoseconds; 0 if not known."""
+    """Nanoseconds; 0 if unknown."""
     path: Path | None = None
     digest: str = ""
+    by_content: bool = False
+    """Whether only the bytes tell, even if size and time are the same."""
 
     @classmethod
-    def of(cls, path: Path) -> Source:
-        """Describe a file; it is hashed when that is needed.
+    def of(cls, path: Path, by_content: bool = False) -> Source:
+        """Describe a file; it is hashed only when needed.
 
         Raises
         ------
         OSError
-            If it cannot be looked at.
+            If the file cannot be examined.
         """
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path, by_content=by_content)
 
     def sha256(self) -> str:
-        """Return the digest of its bytes."""
+        """Return the digest of the recording's bytes."""
         return self.digest or (sha256_of(self.path) if self.path else "")
 
     def is_same(self, made: Any) -> bool:
-        """Compare with what an entry says of the recording it was made from."""
+        """Return whether an entry was made from this recording."""
         if not isinstance(made, dict) or made.get("size") != self.size:
             return False
-        if self.modified and made.get("modified") == self.modified:
+        if not self.by_content and self.modified and made.get("modified") == self.modified:
             return True
         return made.get("sha256") == self.sha256()
 
     def facts(self) -> dict[str, Any]:
-        """Return what an entry is to say."""
+        """Return the facts to store in an entry.
+
+        Raises
+        ------
+        InputError
+            If the recording was changed since it was opened: part of the stems
+            may be of the old one, part of the new one.
+        """
+        if self.path is not None:
+            now = self.path.stat()
+            if (now.st_size, now.st_mtime_ns) != (self.size, self.modified):
+                raise InputError(
+                    f"{display(self.path)} was changed while it was being separated; "
+                    "no stem was kept, run the same command again"
+                )
         return {
             "name": self.name,
             "size": self.size,
@@ -75,21 +92,21 @@ class Source:
 
 
 class Manifest:
-    """The entries about the stems in one place, read anew for each question.
+    """The entries about the stems in one folder, read again for each query.
 
     Parameters
     ----------
     path : Path
-        Of the file, which need not exist.
+        Of the file, which may not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def missing(self, recipe: Recipe, source: Source, stems: Mapping[str, Path]) -> str | None:
-        """Say why stems cannot pass for done, or None if they are.
+        """Say why stems are not up to date, or return None if they are.
 
-        They are if all are there in their full size, and were made from the
+        They are up to date if all exist in full size and were made from the
         same recording by the same recipe.
         """
         if not any(path.exists() for path in stems.values()):
@@ -99,7 +116,7 @@ class Manifest:
         if entry is None:
             return "made by hand or by another program"
         if not entry.get("done") and not self._all_placed(entry):
-            return "half made"
+            return "only half written"
         if difference := recipe.difference(entry):
             return f"made {difference}"
         for path in stems.values():
@@ -108,7 +125,7 @@ class Manifest:
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
-        """Tell whether every file of an open entry has its name: only closing it was missed."""
+        """Return whether all files of an open entry are in place: only closing it was missed."""
         folder = self.path.parent
         try:
             return all(
@@ -119,7 +136,7 @@ class Manifest:
             return False
 
     def half_made(self, stems: Iterable[Path]) -> set[Path]:
-        """Return those of the files that a process which died left of a set."""
+        """Return the stems that a dead process left from an incomplete set."""
         left = set()
         for entry in _read(self.path):
             if entry.get("done"):
@@ -136,14 +153,14 @@ class Manifest:
 
     @contextmanager
     def entry(self, recipe: Recipe, source: Source, parts: Mapping[Path, Path]) -> Iterator[None]:
-        """Record that finished files take their names while in the context.
+        """Record a set of stems; rename the files inside the context.
 
         Parameters
         ----------
         recipe : Recipe
         source : Source
         parts : mapping of Path to Path
-            Where each stem goes, and where it is until then.
+            The final path of each stem, and its temporary path.
 
         Raises
         ------
@@ -157,7 +174,7 @@ class Manifest:
             made |= {"source": source.facts(), "stems": stems}
         except OSError as error:
             raise self._failure(error) from None
-        # What was known of files that are replaced is no longer true, nor of those that are gone.
+        # Drop the entries about files that are being replaced or are gone.
         kept = [
             old
             for old in _read(self.path)
@@ -200,7 +217,7 @@ class Manifest:
 
 
 def stems_in(folder: Path) -> set[Path]:
-    """Return the files that the manifests in a folder call stems."""
+    """Return all stems that the manifests in a folder list."""
     return {
         folder / name
         for path in folder.glob(f".*{MANIFEST}")
@@ -210,10 +227,10 @@ def stems_in(folder: Path) -> set[Path]:
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
-    """Read the entries; a file that makes no sense has none."""
+    """Read the entries; an invalid file has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (OSError, DocumentError):
         return []
     if not isinstance(content, dict) or content.get("version") != VERSION:
         return []

@@ -1,4 +1,4 @@
-"""Recipes: all that decides what the stems of a recording are."""
+"""Recipes: everything that determines the stems of a recording."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..models.store import Store
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides what the stems of a recording are.
+    """Everything that determines the stems of a recording.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Recipe:
     weights : str
         Digest of the card and the weights.
     options : mapping
-        Fields of the config that change what is written.
+        Fields of the config that change the files.
     model_options : mapping
         The model's own options, defaults included.
     stems : tuple of str
@@ -44,11 +44,11 @@ class Recipe:
         model_options: Mapping[str, Any],
         stems: Iterable[str],
     ) -> Recipe:
-        """Describe what is done with a model whose weights are here."""
+        """Describe a separation by a model whose weights are on this machine."""
         return cls(card.name, identify(card, targets), options, model_options, tuple(stems))
 
     def difference(self, entry: Mapping[str, Any]) -> str | None:
-        """Say in what an entry differs, or None if it is of the same recipe."""
+        """Say how an entry differs, or return None if it has the same recipe."""
         if entry.get("model") != self.model:
             return f"with the model {entry.get('model')}"
         if entry.get("weights") != self.weights:
@@ -63,14 +63,23 @@ class Recipe:
 
 
 def identify(card: ModelCard, targets: tuple[str, ...]) -> str:
-    """Return a digest of a model: of its card and of the weights that the targets need.
+    """Return a digest of a model's card and of the weights that the targets need.
 
-    Empty if a file is not here and no digest of it is known.
+    The weights of an ensemble or a chain are those of its members. Empty if a file
+    is missing and its digest is unknown.
     """
     store = Store()
     facts = card.model_dump(mode="json", include={"plugin", "sample_rate", "channels"})
     facts["parameters"] = json.loads(json.dumps(card.parameters, default=str))
     facts["weights"] = {}
+    if card.members:
+        facts["members"] = [
+            [list(theirs), identify(member.card, member.card.needed(theirs))]
+            for member in card.members
+            if (theirs := member.targets_for(targets))
+        ]
+        if not all(digest for _, digest in facts["members"]):
+            return ""
     for weights in card.files_for(targets):
         place = store.place(card, weights)
         expected = place.expected()

@@ -1,4 +1,4 @@
-"""Writing the stems of one recording: levels, tags, files and the record of them."""
+"""Write the stems of one recording: levels, tags, files and the record beside them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from ..audio.formats import Encoding
 from ..audio.rescaling import rescaled
 from ..audio.writing import Level, Shape, StemWriter
+from ..files.signals import unbroken
 from ..models.interface import Block
 from ..words import display
 from .destination import Destination
@@ -32,7 +33,7 @@ class Saver:
     replaced : set of Path
         Existing files that may be replaced, see `Destination.replaceable`.
     temp_dir : Path, optional
-        Where temporary files go.
+        Folder of temporary files.
     """
 
     def __init__(
@@ -62,20 +63,20 @@ class Saver:
         -------
         levels : dict of str to Level
         gain : float
-            The factor that all stems were multiplied by.
+            Factor that was applied to all stems.
 
         Raises
         ------
         OutputError
             If a file cannot be written. Nothing is left behind.
         """
-        # The first block comes after the whole recording was read once: only
-        # one that is sound as a whole gets as far as a file.
+        # The first block arrives after the whole recording was read once, so
+        # that a damaged recording fails before any file is created.
         blocks = chain([next(blocks)], blocks)
         destination, shape = self._destination, self.shape
         if destination.tags.problem:
             name = display(destination.recording)
-            log.warning("%s: its tags cannot be read: %s", name, destination.tags.problem)
+            log.warning("%s: %s", name, destination.tags.problem)
         stems = destination.stems
         together = (
             rescaled(blocks, len(stems), shape, self._temp_dir)
@@ -90,7 +91,11 @@ class Saver:
             for block in ready:
                 writer.write(block)
             writer.finish()
-            with destination.manifest.entry(self._recipe, destination.source, writer.parts):
+            # Stems without their record would look like made by hand.
+            with (
+                unbroken(),
+                destination.manifest.entry(self._recipe, destination.source, writer.parts),
+            ):
                 writer.place()
         levels = {
             name: Level(level.peak / gain, level.limited)
@@ -104,8 +109,8 @@ class Saver:
         if limited:
             counts = ", ".join(f"{count} of {name}" for name, count in limited.items())
             log.warning(
-                "%s: samples went beyond full scale and were limited: %s; --clip rescale turns "
-                "all stems down alike, --format wav keeps them as they are",
+                "%s: samples beyond full scale were limited: %s; --clip rescale turns all stems "
+                "down by the same gain instead, --format wav keeps the samples",
                 display(self._destination.recording),
                 counts,
             )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from demucs_networks import network, save_package
+from running import unmix
 from torchaudio_networks import RATE, SOURCES, card, tiny
 from unmixcli import Separator
 from unmixcli.errors import ModelError, UsageError
@@ -116,7 +114,7 @@ def with_shape(key: str, *shape: int) -> Callable[[State], object]:
         (without("freq_encoder.0.conv.weight"), "it lacks freq_encoder.0.conv.weight"),
         (without("freq_emb.embedding.weight"), "it lacks freq_emb.embedding.weight"),
         (lambda state: state | {"extra": torch.zeros(1)}, "it has extra, which do not belong"),
-        (with_shape("time_encoder.1.conv.bias", 9), r"the shape \(9,\), and the other"),
+        (with_shape("time_encoder.1.conv.bias", 9), r"the shape \(9,\), but the other"),
         (
             with_shape("freq_encoder.0.conv.weight", 0, 0, 8, 1),
             "it lacks freq_encoder.0.conv.weight",
@@ -133,7 +131,7 @@ def with_shape(key: str, *shape: int) -> Callable[[State], object]:
         ),
         (lambda state: {}, "network of torchaudio: it lacks"),
         (lambda state: list(state.values()), "holds a list"),
-        (lambda state: state | {"name": "tiny"}, "name is no tensor"),
+        (lambda state: state | {"name": "tiny"}, "name is not a tensor"),
         (lambda state: state | {"path": Path("x")}, "have to run code"),
     ],
 )
@@ -184,16 +182,6 @@ def song(tmp_path: Path) -> Path:
     return path
 
 
-def unmix(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "unmixcli", *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command(mine: Path, song: Path, tmp_path: Path) -> None:
     asked = ["--model", "mine", "--targets", "vocals,bass", "--residual", "--option", "segment=1"]
     result = unmix("separate", song, *asked, "--outdir", tmp_path / "out", "--device", "cpu")
@@ -242,8 +230,8 @@ def test_nothing_needs_torchaudio(mine: Path, song: Path, tmp_path: Path) -> Non
     package = tmp_path / "broken" / "torchaudio"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise OSError('built for another torch')\n")
-    broken = os.pathsep.join([str(package.parent), os.environ.get("PYTHONPATH", "")])
-    result = unmix("separate", song, "-m", "mine", "-o", tmp_path / "out", PYTHONPATH=broken)
+    asked = ["separate", song, "-m", "mine", "-o", tmp_path / "out"]
+    result = unmix(*asked, first=str(package.parent))
     assert result.returncode == 0, result.stderr
 
 

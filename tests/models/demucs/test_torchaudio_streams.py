@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
-from streams import ArrayMixture
+from streams import ArrayMixture, Audio, ignore
 from torchaudio_networks import RATE, SOURCES, card, tiny
 from unmixcli.models.demucs import torchaudio_plugin
 from unmixcli.models.demucs.options import CrossFadeOptions
@@ -19,8 +18,7 @@ from unmixcli.models.interface import Request
 from unmixcli.models.segmented import SegmentedModel
 
 transforms = pytest.importorskip("torchaudio.transforms", exc_type=Exception)
-
-Audio = NDArray[np.float32]
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ def music(length: int, seed: int = 0) -> Audio:
 
 def run(model: SegmentedModel, audio: Audio, block: int = 1000, **options: Any) -> Audio:
     request = Request(CrossFadeOptions(**options))
-    blocks = list(model.separate(ArrayMixture(audio, block, RATE), request, lambda *_: None))
+    blocks = list(model.separate(ArrayMixture(audio, block, RATE), request, ignore))
     assert all(part.dtype == np.float32 and part.shape[-1] for part in blocks)
     return np.concatenate(blocks, axis=-1)
 

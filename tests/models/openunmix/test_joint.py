@@ -1,4 +1,4 @@
-"""The joint network against a plain whole-track computation of what it is defined as."""
+"""The joint network, compared with a plain whole-track implementation of its definition."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def broken(kind: str) -> tuple[State, dict[str, str]]:
         ("missing", "lstm.bias_hh_l1"),
         ("foreign", "encoder"),
         ("bands", "do not cover"),
-        ("targets", "not the network"),
+        ("targets", "does not match the description"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(kind: str, words: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Open-Unmix in bfloat16: near float32, and refused if a model has no such arithmetic."""
+"""Open-Unmix in bfloat16: close to float32, and refused by models that do not support it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers import roformers
+import roformers
 from unmixcli.models.roformer.building import build_network
 from unmixcli.models.roformer.layout import read_layout
 from unmixcli.models.roformer.network import Roformer, Transform

@@ -1,4 +1,4 @@
-"""Bags of networks: which are run, what they add up to, what is refused."""
+"""Bags of networks: which networks run, their sum, and what is refused."""
 
 from __future__ import annotations
 

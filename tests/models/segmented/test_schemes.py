@@ -1,9 +1,7 @@
-"""Schemes as streams: against whole tracks done plainly, and against Demucs itself."""
+"""Schemes as streams, compared with plain whole-track implementations and with Demucs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from torch import nn
 
 from streams import ArrayMixture, Audio, ignore
 from unmixcli.errors import ModelError
+from unmixcli.models.interface import Request
 from unmixcli.models.segmented import (
     Bag,
     ChunkScheme,
@@ -25,19 +24,12 @@ from unmixcli.models.segmented import (
 )
 from unmixcli.models.segmented.statistics import measure
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 few = settings(max_examples=60, deadline=None)
 lengths = st.integers(1, 700)
 blocks = st.sampled_from([1, 7, 64, 1000])
 batches = st.sampled_from([1, 2, 5])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Small networks are slower on several threads, much so on a busy machine."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(count)
 
 
 def crooked(segments: torch.Tensor) -> torch.Tensor:
@@ -65,7 +57,7 @@ def run(
         scheme=lambda options: options,
         batch=batch,
     )
-    request = SimpleNamespace(options=scheme)
+    request = Request(scheme)
     stems = list(model.separate(ArrayMixture(audio, block), request, ignore))
     assert all(part.dtype == np.float32 and part.shape[-1] for part in stems)
     return np.concatenate(stems, -1)

@@ -1,7 +1,7 @@
-"""From the networks' gains to the stems' spectra, on one block of frames at a time.
+"""Compute the stems' spectra from the networks' gains, one block of frames at a time.
 
-A block is processed one range of bins after another, each through all its
-steps, so that the many passes of the filter find their data in cache.
+A block is processed in ranges of bins, each through all steps, so that the many
+passes of the filter find their data in cache.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from .output_layers import Head, Ranges
 from .rows import Sequence
 
 LONG_WINDOW = 512
-"""Windows of the EM up to this many frames are one block; longer ones are measured first."""
+"""EM windows of up to this many frames are one block; longer ones are measured first."""
 
 
 class BlockMemory:
-    """Memory for the spectra of a block, the same for every block that a thread works on.
+    """Memory for the spectra of a block, reused for all blocks of a thread.
 
-    It is too large for the allocator to keep, and fresh pages cost more than
-    the arithmetic that fills them.
+    The allocator does not keep blocks of this size, and fresh pages cost more
+    time than the arithmetic that fills them.
     """
 
     def __init__(self) -> None:
         self._local = threading.local()
 
     def take(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """Return a tensor of some shape, of the kind of another; what it holds is left over."""
+        """Return an uninitialised tensor with the type and device of ``like``."""
         size = math.prod(shape)
         kept: torch.Tensor | None = getattr(self._local, "kept", None)
         if kept is None or kept.numel() < size:
@@ -53,7 +53,7 @@ class BlockMemory:
 
 @dataclass
 class Measurement:
-    """What the EM needs to know of a window that spans several blocks."""
+    """The facts that the EM needs about a window that spans several blocks."""
 
     peak: torch.Tensor
     statistics: list[Statistics]
@@ -72,11 +72,11 @@ class Measurement:
 
 @dataclass
 class _Window:
-    """What is known of one long window of the EM."""
+    """The known facts about one long window of the EM."""
 
     scale: torch.Tensor | None = None
     covariances: list[list[torch.Tensor]] = field(default_factory=list)
-    """For each iteration so far, for each range of bins."""
+    """One list per iteration so far, with one covariance per range of bins."""
 
 
 class Filter:
@@ -86,15 +86,15 @@ class Filter:
     ----------
     head : Head
     ranges : list of (int, int)
-        Ranges of bins, as the head was built for.
+        Ranges of bins that the head was built for.
     framing : Framing
     request : Request
     sequences : list of Sequence
-        For each network what its output layer reads.
+        For each network, the input of its output layer.
     frames : int
-        Frames of the track.
+        Number of frames of the track.
     limit : int
-        Frames of a block where no window of the EM decides.
+        Largest block in frames, unless EM windows determine the blocks.
     device : torch.device
     memory : BlockMemory
     """
@@ -122,7 +122,7 @@ class Filter:
         self._memory = memory
         targets = len(head.targets)
         self._stems = targets + request.residual
-        # The EM tells sources apart, so a single target is given the rest as its opponent.
+        # The EM needs at least two sources, so a single target gets the residual beside it.
         self._residual = request.residual or (options.niter > 0 and targets == 1)
         self._window = options.wiener_win_len or frames
         self._long: dict[int, _Window] | None = (
@@ -131,7 +131,7 @@ class Filter:
 
     @property
     def block_sizes(self) -> list[int]:
-        """Frames of each block in turn."""
+        """Number of frames of each block, in order."""
         if not self._options.niter:
             return block_sizes(self._frames, self._limit)
         size = self._window if self._long is None else self._limit
@@ -139,11 +139,11 @@ class Filter:
 
     @property
     def readings(self) -> int:
-        """How many times `measure` must see the whole track before `separate`."""
+        """How often `measure` must read the whole track before `separate`."""
         return 0 if self._long is None else self._options.niter
 
     def measure(self, first: int, stretch: Audio) -> tuple[int, Measurement]:
-        """Measure a block of a long window after the iterations that are settled so far."""
+        """Measure a block of a long window, with the covariances of the finished iterations."""
         spectrum = self._spectrum(first, stretch)
         window = self._known(first)
         found = []
@@ -159,12 +159,12 @@ class Filter:
         return first, Measurement(magnitude_of(spectrum).amax(), found)
 
     def settle(self, measurements: Iterable[tuple[int, Measurement]]) -> Iterator[int]:
-        """Fix one more iteration's covariances from the measurements of all blocks.
+        """Compute the next iteration's covariances from the measurements of all blocks.
 
         Yields
         ------
         int
-            The first frame of each block, as it is taken in.
+            The first frame of each block, when it has been added.
         """
         assert self._long is not None
         windows: dict[int, Measurement] = {}
@@ -193,7 +193,7 @@ class Filter:
         -------
         first : int
         segment : ndarray, shape (stems, channels, samples)
-            As `unmixcli.signal.stft.overlap_add` leaves it.
+            The result of `unmixcli.signal.stft.overlap_add`.
         """
         spectrum = self._spectrum(first, stretch)
         stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
@@ -220,7 +220,7 @@ class Filter:
     def _gains(
         self, first: int, spectrum: torch.Tensor
     ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-        """Yield each range's index, its part of the spectrum and the first estimates' gains."""
+        """Yield each range's index, its part of the spectrum and the first gains."""
         end = first + spectrum.shape[1]
         rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
         gains_of = self._head(rows, refined=self._options.niter > 0)
@@ -245,7 +245,7 @@ class Filter:
         known: list[torch.Tensor],
         out: torch.Tensor,
     ) -> None:
-        """Run the EM on one range of bins, with covariances known or measured here."""
+        """Run the EM on one range of bins; measure the covariances unless they are known."""
         power, statistics = masked_power(gains, mixture)
         for iteration in range(self._options.niter):
             covariance = known[iteration] if known else statistics.spatial_covariance(scale)

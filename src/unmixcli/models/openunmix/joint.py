@@ -1,8 +1,8 @@
-"""The joint network: one trunk that shares the mixture out among all targets.
+"""The joint network: one network that divides the mixture among all targets.
 
-A variant of Open-Unmix that costs a fraction of four networks: it hears
-the logarithm of power in bands instead of the magnitude of bins, and its gains
-are masks that add up to one. Its file says in its header what it is.
+This variant of Open-Unmix costs a fraction of four networks. It reads the
+logarithm of power in bands instead of the magnitude of bins, and its gains are
+masks that add up to one. The header of its file describes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FEATURES = 4
 
 
 class Header(BaseModel):
-    """What the file says of itself."""
+    """The header of the file."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -54,7 +54,7 @@ class JointCheckpoint:
 
 
 def is_joint(path: Path) -> bool:
-    """Tell whether a file says that it holds a joint network."""
+    """Return whether the header of a file names a joint network."""
     if path.suffix != ".safetensors":
         return False
     return _metadata(path).get("architecture") == ARCHITECTURE
@@ -66,13 +66,13 @@ def read_joint(path: Path) -> JointCheckpoint:
     Raises
     ------
     ModelError
-        If the file is not what its header says.
+        If the file does not match its header.
     """
     try:
         header = Header.model_validate(_metadata(path))
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
-        raise ModelError(f"the header of {path} does not say a usable {key}") from None
+        raise ModelError(f"the header of {path} has no valid {key}") from None
     with safe_open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     _check(path, header, state)
@@ -86,10 +86,10 @@ def build_joint(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Trunk, LogBandFront, BandMaskHead]:
-    """Make the parts of a model of a joint network.
+    """Build the parts of a model from a joint network.
 
-    Its products are computed in ``dtype``, but for the input layer's: it reads
-    logarithms, whose small differences bfloat16 cannot tell.
+    Products are computed in ``dtype``, except in the input layer: it reads
+    logarithms, whose small differences bfloat16 cannot represent.
     """
     header, state = checkpoint.header, checkpoint.state
     edges = state["band_edges"].long()
@@ -117,7 +117,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> None:
-    """Check that the tensors are there and fit together."""
+    """Check that all tensors exist and fit together."""
     edges = state.get("band_edges", torch.zeros(1)).long()
     bands = len(edges) - 1
     hidden = len(state.get("fc1.bias", ()))
@@ -140,8 +140,8 @@ def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> Non
         found = tuple(state[key].shape) if key in state else None
         if found != shapes.get(key):
             raise ModelError(
-                f"{path} is not a joint network: {key} has the shape {found}, "
-                f"where {shapes.get(key)} is right"
+                f"{path} is not a joint network: {key} has the shape {found} "
+                f"instead of {shapes.get(key)}"
             )
     if bands < 1 or edges[0] != 0 or edges[-1] != header.n_fft // 2 + 1 or edges.diff().min() < 1:
         raise ModelError(f"{path} is not a joint network: its bands do not cover the spectrum")

@@ -1,4 +1,4 @@
-"""The options of Open-Unmix: how the stems follow from what the networks estimate."""
+"""The options of Open-Unmix: how to compute the stems from the networks' estimates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry point: which models Open-Unmix offers, and how one is loaded."""
+"""The entry point: lists and loads the models of Open-Unmix."""
 
 from __future__ import annotations
 

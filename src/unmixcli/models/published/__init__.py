@@ -1,9 +1,9 @@
-"""Checkpoints as their authors publish them: a file of tensors with a YAML file beside it.
+"""Checkpoints as their authors publish them: a file of tensors and a YAML file.
 
-The layout is that of Music-Source-Separation-Training and of UVR: sections
+The layout is that of Music-Source-Separation-Training and UVR, with the sections
 ``audio``, ``model``, ``training`` and ``inference``. A family's ``folder_card``
-asks `find_in_folder`, looks at ``config.architecture``, and hands `make_card`
-the parameters that its own cards have.
+calls `find_in_folder`, checks ``config.architecture``, and calls `make_card` with
+the parameters of its own cards.
 """
 
 from .config import Architecture, PublishedConfig, read_published

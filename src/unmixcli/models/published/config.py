@@ -1,4 +1,4 @@
-"""The description that an author publishes beside a checkpoint, read for what we need of it."""
+"""Read the description that an author publishes beside a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Architecture = Literal["bs_roformer", "mel_band_roformer", "scnet", "mdx23c"]
 
 _SECTIONS = ("audio", "model", "training", "inference")
 _TARGET = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}")
-_HOPS = {  # where each architecture's code reads it, and its default there
+_HOPS = {  # the place and the default in each architecture's own code
     "bs_roformer": ("model", "stft_hop_length", 512),
     "mel_band_roformer": ("model", "stft_hop_length", 512),
     "scnet": ("model", "hop_size", 1024),
     "mdx23c": ("audio", "hop_length", None),
 }
 _LARGEST = 1 << 28
-"""Samples of a chunk; also above any other number here."""
+"""Largest number of samples in a chunk, and larger than any other number here."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class PublishedConfig:
     ----------
     path : Path
     architecture : str
-        What its ``model`` section describes.
+        The architecture in its ``model`` section.
     targets : tuple of str
-        What the network estimates, in its order, in lower case.
+        The network's targets, in its order, in lower case.
     rest : str or None
-        The name of what a network of one target leaves of the mixture.
+        If the network has one target: the name of the mixture minus that target.
     sample_rate : int
         In Hz.
     channels : int
@@ -52,7 +52,7 @@ class PublishedConfig:
     normalise : bool
         Whether the network reads a normalised track.
     model, audio : mapping
-        Those sections, as they are.
+        These sections, unchanged.
     """
 
     path: Path
@@ -70,12 +70,12 @@ class PublishedConfig:
     audio: Mapping[str, Any]
 
     def number(self, key: str, default: int | None = None) -> int:
-        """Return a whole number from 1 of the ``model`` section.
+        """Return a positive integer from the ``model`` section.
 
         Raises
         ------
         ModelError
-            If it is missing without a default, or is anything else.
+            If it is missing and has no default, or is anything else.
         """
         return _Section(self.path, "model", self.model).number(key, default)
 
@@ -95,8 +95,8 @@ def read_published(path: Path) -> PublishedConfig | None:
     Raises
     ------
     ModelError
-        If it cannot be read safely, describes a network that is not run here,
-        or says something impossible; naming the key.
+        If it cannot be read safely, describes an unsupported network, or has an
+        invalid value; the message names the key.
     """
     content = read_yaml(path)
     if "model" not in content or not set(_SECTIONS[2:]) & content.keys():
@@ -112,7 +112,7 @@ def read_published(path: Path) -> PublishedConfig | None:
         chunk = inference.number("chunk_size")
     elif "chunk_size" in audio.values:
         chunk = audio.number("chunk_size")
-    else:  # as UVR has it: in frames
+    else:  # UVR gives it in frames
         frames = inference if "dim_t" in inference.values else audio
         chunk = max(1, hop * (frames.number("dim_t") - 1))
     targets, rest = _targets(training, model, architecture)
@@ -136,7 +136,7 @@ def read_published(path: Path) -> PublishedConfig | None:
 
 @dataclass(frozen=True)
 class _Section:
-    """One of the tables in the file."""
+    """One table of the file."""
 
     path: Path
     name: str
@@ -146,7 +146,7 @@ class _Section:
     def of(cls, path: Path, name: str, content: Mapping[str, Any]) -> _Section:
         values = content.get(name)
         if not isinstance(values, dict | None):
-            raise ModelError(f"{path}: section {name} is no table")
+            raise ModelError(f"{path}: section {name} is not a table")
         return cls(path, name, values or {})
 
     def number(self, key: str, default: int | None = None) -> int:
@@ -154,9 +154,7 @@ class _Section:
         if value is None:
             raise ModelError(f"{self.path}: section {self.name} lacks {key}")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
-            raise ModelError(
-                f"{self.path}: {self.name}.{key} is {value!r}, not a whole number from 1"
-            )
+            raise ModelError(f"{self.path}: {self.name}.{key} is {value!r}, not a positive integer")
         return value
 
     def flag(self, key: str) -> bool:
@@ -167,7 +165,7 @@ class _Section:
 
 
 def _architecture(path: Path, model: _Section, training: _Section) -> Architecture:
-    """Tell an architecture by the arguments that only it has."""
+    """Recognise an architecture by its characteristic arguments."""
     keys = model.values.keys()
     declared = str(training.values.get("model_type", ""))
     if declared and declared not in _HOPS:
@@ -186,13 +184,13 @@ def _architecture(path: Path, model: _Section, training: _Section) -> Architectu
 def _targets(
     training: _Section, model: _Section, architecture: Architecture
 ) -> tuple[tuple[str, ...], str | None]:
-    """Return what the network estimates, and the name of the rest if that is one stem."""
+    """Return the network's targets, and the name of the rest if it has only one target."""
     names = training.values.get("instruments", model.values.get("sources"))
     if not isinstance(names, list) or not names:
-        raise ModelError(f"{training.path}: training.instruments is no list of targets")
+        raise ModelError(f"{training.path}: training.instruments is not a list of targets")
     instruments = [_name(training, name) for name in names]
     if len(set(instruments)) < len(instruments):
-        raise ModelError(f"{training.path}: training.instruments has a name twice")
+        raise ModelError(f"{training.path}: training.instruments has duplicate names")
     only = training.values.get("target_instrument")
     targets = (_name(training, only),) if only is not None else tuple(instruments)
     stems = model.number("num_stems", len(targets)) if "roformer" in architecture else len(targets)
@@ -214,7 +212,7 @@ def _name(training: _Section, value: Any) -> str:
     name = re.sub(r"\s+", "-", str(value).strip().lower())
     if not isinstance(value, str) or not _TARGET.fullmatch(name) or name.endswith("."):
         raise ModelError(
-            f"{training.path}: {value!r} is no name for a target; use letters, digits and ._+-"
+            f"{training.path}: {value!r} is not a valid target name; use letters, digits and ._+-"
         )
     return name
 
@@ -222,6 +220,6 @@ def _name(training: _Section, value: Any) -> str:
 def _not_run(path: Path, what: str) -> ModelError:
     what = what if what.isprintable() else ascii(what)
     return ModelError(
-        f"{path} describes {what[:100]}, which is not run; BS-RoFormer, Mel-Band RoFormer, SCNet "
-        "and MDX23C are"
+        f"{path} describes {what[:100]}, which is not supported; supported are BS-RoFormer, "
+        "Mel-Band RoFormer, SCNet and MDX23C"
     )

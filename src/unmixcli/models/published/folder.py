@@ -32,7 +32,7 @@ def find_in_folder(folder: Path) -> tuple[Path, PublishedConfig] | None:
     Raises
     ------
     ModelError
-        If there are several of either, or the description is wrong.
+        If there are several checkpoints or descriptions, or the description is wrong.
     """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     checkpoints = [path for path in files if path.suffix.lower() in CHECKPOINTS]
@@ -40,18 +40,17 @@ def find_in_folder(folder: Path) -> tuple[Path, PublishedConfig] | None:
     if not checkpoints or not described:
         return None
     if len(checkpoints) > 1:
-        pairs = [path for path in checkpoints if any(_beside(path, described))]
-        if not pairs and len(described) > 1:
-            return None
+        if all(read_published(path) is None for path in described):
+            return None  # for example a bag of Demucs networks
         names = ", ".join(path.name for path in checkpoints[:4])
         raise ModelError(f"{folder} has several checkpoints: {names}; name one with its path")
     return _pair(checkpoints[0], described)
 
 
 def find_beside(file: Path) -> tuple[Path, PublishedConfig] | None:
-    """Find the description of a checkpoint beside it: of its name, or the only one there.
+    """Find a checkpoint's description beside it: the one with its name, or the only one.
 
-    Returns and raises as `find_in_folder`.
+    Returns and raises the same as `find_in_folder`.
     """
     if file.suffix.lower() not in CHECKPOINTS:
         return None
@@ -92,12 +91,12 @@ def make_card(
     checkpoint : Path
     config : PublishedConfig
     parameters : mapping
-        The card's, for the plugin.
+        The card's parameters for the plugin.
 
     Raises
     ------
     ModelError
-        If the description makes no card, such as targets that differ in case only.
+        If the description is not valid, for example if targets differ only in case.
     """
     try:
         return ModelCard(
@@ -105,6 +104,7 @@ def make_card(
             plugin=plugin,
             title=f"the model in {name}",
             targets=config.targets + ((config.rest,) if config.rest else ()),
+            rest=config.rest,
             sample_rate=config.sample_rate,
             channels=config.channels,
             weights=(Weights(file=_plain(checkpoint.name), path=checkpoint),),
@@ -112,9 +112,9 @@ def make_card(
         )
     except ValidationError as error:
         detail = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ModelError(f"{config.path} makes no sense: {detail}") from None
+        raise ModelError(f"{config.path} is not valid: {detail}") from None
 
 
 def _plain(name: str) -> str:
-    """Turn a file's name into a model's."""
+    """Turn a file name into a model name."""
     return re.sub(r"[^A-Za-z0-9._+-]", "-", name).lstrip("-._+").rstrip(".")[:64] or "model"

@@ -1,4 +1,4 @@
-"""YAML as data: strings, numbers, lists and tables, and nothing that runs."""
+"""Read YAML as data only: strings, numbers, lists and tables, without running anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from ...errors import ModelError
 
 MAX_BYTES = 1 << 20
-"""A model's description has a few kilobytes."""
+"""Size limit; descriptions of models have a few kilobytes."""
 MAX_NODES = 50_000
 MAX_DEPTH = 32
 MAX_ALIASES = 200
@@ -21,10 +21,10 @@ _TAG = "tag:yaml.org,2002:"
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """PyYAML's safe loader, with fewer tags and with bounds.
 
-    A list tagged ``!!python/tuple``, as training scripts write it, is a list.
+    A list tagged ``!!python/tuple``, as written by training scripts, becomes a list.
     """
 
-    yaml_constructors = {  # noqa: RUF012  # what PyYAML calls it
+    yaml_constructors = {  # noqa: RUF012  # PyYAML's name for it
         f"{_TAG}{kind}": yaml.SafeLoader.yaml_constructors[f"{_TAG}{kind}"]
         for kind in ("null", "bool", "int", "float", "str", "seq", "map")
     }
@@ -38,13 +38,13 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         self._depth += 1
         self._aliases += self.check_event(yaml.AliasEvent)
         if self._depth > MAX_DEPTH or self._nodes > MAX_NODES or self._aliases > MAX_ALIASES:
-            raise yaml.YAMLError("it is nested too deeply, or has far too many values")
+            raise yaml.YAMLError("it is nested too deeply, or has too many values")
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Leave ``<<`` alone: merged tables can grow without bound, and nobody needs them."""
+        """Ignore ``<<``: merged tables can grow without bound, and no description needs them."""
 
     def refuse(self, node: yaml.Node) -> Any:
         tag = str(node.tag).replace(_TAG, "!!")
@@ -70,12 +70,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Of plain values by name.
+        Plain values by name.
 
     Raises
     ------
     ModelError
-        If it cannot be read, is not YAML, is no table, is too large or too
+        If it cannot be read, is not YAML, is not a table, is too large or too
         deep, or asks for anything but plain values, such as a Python object.
     """
     try:
@@ -84,7 +84,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from None
     if len(data) > MAX_BYTES:
-        raise ModelError(f"{path} is not the description of a model: it has over a megabyte")
+        raise ModelError(f"{path} is not the description of a model: it is larger than a megabyte")
     try:
         loader = _Loader(data.decode("utf-8"))
         try:
@@ -95,5 +95,5 @@ def read_yaml(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise ModelError(f"{path} cannot be read as YAML: {reason}") from None
     if not isinstance(content, dict):
-        raise ModelError(f"{path} is not the description of a model: it is no table of sections")
+        raise ModelError(f"{path} is not the description of a model: it is not a table of sections")
     return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ...errors import ModelError
 from ..cards import ModelCard
@@ -24,13 +25,15 @@ def _card(place: Path, found: tuple[Path, PublishedConfig] | None) -> ModelCard 
         return None
     checkpoint, config = found
     _refuse_variants(config)
-    parameters = {"hop": config.hop, "chunk": config.chunk, "overlap": config.overlap}
+    parameters: dict[str, Any] = {
+        "hop": config.hop,
+        "chunk": config.chunk,
+        "overlap": config.overlap,
+    }
     if "stft_n_fft" in config.model:
         parameters["n_fft"] = config.number("stft_n_fft")
-    if config.zero_dc:
-        parameters["zero_dc"] = True
-    if config.rest:
-        return make_card("roformer", place, checkpoint, config, {**parameters, "rest": config.rest})
+    parameters |= {"zero_dc": True} if config.zero_dc else {}
+    parameters |= {"normalised": True} if config.normalise else {}
     return make_card("roformer", place, checkpoint, config, parameters)
 
 

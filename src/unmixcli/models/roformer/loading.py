@@ -9,8 +9,6 @@ import torch
 
 from ...errors import ModelError
 from ..cards import ModelCard
-from ..interface import Model
-from ..rest import WithRest
 from ..segmented import ChunkScheme, SegmentedModel
 from ..tensors import TensorFile, open_tensors
 from .building import build_network
@@ -18,10 +16,13 @@ from .layout import Layout, read_layout
 from .network import Transform
 from .options import Options, Parameters
 
+UNUSED_KEYS = frozenset({"_metadata"})
+"""What some published files hold besides the network."""
+
 
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-) -> Model:
+) -> SegmentedModel:
     """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
     All targets are estimated in one pass; heads of targets that nobody wants
@@ -32,14 +33,10 @@ def load_model(
         raise ModelError(
             f"{card.name} names {len(card.weights)} weights files; a RoFormer is one file"
         )
-    file = open_tensors(weights[card.weights[0].file])
+    file = open_tensors(weights[card.weights[0].file], UNUSED_KEYS)
     layout = read_layout(file, card.sample_rate, parameters.n_fft)
-    estimated = parameters.estimated(card)
     _compare(file, layout, card, parameters)
-    # For the rest, all others have to be known.
-    rest = parameters.rest if parameters.rest in targets else None
-    wanted = estimated if rest else tuple(targets)
-    heads = [parameters.head_of(card, target) for target in wanted]
+    heads = [parameters.head_of(card, target) for target in targets]
     transform = Transform(layout.n_fft, parameters.hop, parameters.zero_dc)
     place = torch.device(device)
 
@@ -47,22 +44,20 @@ def load_model(
         chunk = parameters.chunk
         if options.chunk is not None:
             chunk = round(options.chunk * card.sample_rate)
-        return ChunkScheme(chunk, options.overlap or parameters.overlap)
+        return ChunkScheme(chunk, options.overlap or parameters.overlap, parameters.normalised)
 
-    model = SegmentedModel(
+    return SegmentedModel(
         build_network(file, layout, heads, transform).to(place),
-        {target: row for row, target in enumerate(wanted)},
+        {target: row for row, target in enumerate(targets)},
         sample_rate=card.sample_rate,
         channels=layout.channels,
         device=place,
         scheme=scheme,
     )
-    return WithRest(model, rest, targets) if rest else model
 
 
 def _compare(file: TensorFile, layout: Layout, card: ModelCard, parameters: Parameters) -> None:
     """Check what the card says against what the file holds."""
-    estimated = parameters.estimated(card)
     stems = f"{layout.stems} stem" + "s" * (layout.stems != 1)
     if parameters.heads:
         beyond = [name for name, head in parameters.heads.items() if head >= layout.stems]
@@ -71,10 +66,10 @@ def _compare(file: TensorFile, layout: Layout, card: ModelCard, parameters: Para
                 f"{file.path} estimates {stems}, so it has no head "
                 f"{parameters.heads[beyond[0]]} for {beyond[0]}"
             )
-    elif layout.stems != len(estimated):
+    elif layout.stems != len(card.estimated):
         raise ModelError(
             f"{file.path} estimates {stems}, but {card.name} is described as having "
-            f"{len(estimated)}: {', '.join(estimated)}"
+            f"{len(card.estimated)}: {', '.join(card.estimated)}"
         )
     if card.channels not in (None, layout.channels):
         raise ModelError(

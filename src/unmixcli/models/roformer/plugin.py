@@ -12,7 +12,7 @@ from .folder import card_of_file, card_of_folder
 from .options import Options, Parameters
 
 if TYPE_CHECKING:
-    from ..interface import Model
+    from ..segmented import SegmentedModel
 
 
 class _Plugin:
@@ -34,7 +34,7 @@ class _Plugin:
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-    ) -> Model:
+    ) -> SegmentedModel:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 

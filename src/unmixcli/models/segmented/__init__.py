@@ -1,8 +1,8 @@
-"""Networks that read seconds at a time, run over whole tracks as a stream.
+"""Run networks that read a few seconds at a time over whole tracks, as a stream.
 
-A family hands over a *network*: a callable from segments, float32 of shape
+A family provides a *network*: a callable from segments, float32 of shape
 (batch, channels, samples), to their stems, (batch, stems, channels, samples).
-`SegmentedModel` makes a `unmixcli.models.interface.Model` of it::
+`SegmentedModel` turns it into a `unmixcli.models.interface.Model`::
 
     SegmentedModel(
         network,                          # or Bag([network, ...], weights, rows)

@@ -1,4 +1,4 @@
-"""Several networks that estimate the same targets, as one."""
+"""Combine several networks that estimate the same targets."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ Network = Callable[[torch.Tensor], torch.Tensor]
 class Bag:
     """The weighted mean of several networks, for some of their stems; itself a network.
 
-    A network that counts nothing for any stem wanted is not run. Alone, a
-    network gives its own estimate, bit for bit.
+    A network whose weight is zero for all wanted stems is not run. The result
+    of a single network is its own estimate, bit for bit.
 
     Parameters
     ----------
     networks : sequence of callable
         All take the same segments and estimate the same stems.
     weights : sequence of sequence of float
-        What each network's estimate of each stem counts.
+        The weight of each network's estimate of each stem.
     rows : sequence of int
-        The stems wanted, in the order wanted.
+        The wanted stems, in order.
 
     Raises
     ------
     ModelError
-        If there is not one weight for each stem of each network, or nothing
-        counts for a stem wanted.
+        If there is not one weight for each stem of each network, or all weights
+        of a wanted stem are zero.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Bag:
     ) -> None:
         if len(weights) != len(networks) or len({len(own) for own in weights}) != 1:
             raise ModelError(
-                f"{len(networks)} networks need as many lists of weights, one weight a stem"
+                f"{len(networks)} networks need as many lists of weights, with one weight per stem"
             )
         totals = [sum(own[row] for own in weights) for row in rows]
         if not all(math.isfinite(total) and total > 0 for total in totals):
@@ -53,7 +53,7 @@ class Bag:
             for network, own in zip(networks, weights, strict=True)
             if any(own[row] for row in rows)
         ]
-        """Those that are run."""
+        """The networks to run."""
         self._shares = [
             [own[row] / total for row, total in zip(rows, totals, strict=True)]
             for own in weights
@@ -62,7 +62,7 @@ class Bag:
         self._rows = list(rows)
 
     def __call__(self, segments: torch.Tensor) -> torch.Tensor:
-        """Estimate the stems wanted: (batch, rows, channels, samples)."""
+        """Return the wanted stems, shape (batch, rows, channels, samples)."""
         stems: list[torch.Tensor | None] = [None] * len(self._rows)
         for network, shares in zip(self.networks, self._shares, strict=True):
             estimate = network(segments)

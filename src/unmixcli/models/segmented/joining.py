@@ -1,4 +1,4 @@
-"""Adding up the weighted estimates of segments that overlap."""
+"""Add up the weighted estimates of overlapping segments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .segment import Segment
 
 
 class Joining:
-    """Joins the estimates of one segment after the other.
+    """Joins the estimates of consecutive segments.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Joining:
         self._weights = _Tail() if averaged else None
 
     def push(self, segment: Segment, weighted: Block) -> Block:
-        """Take the next segment and return the samples that it settles.
+        """Add the next segment and return the samples that are now final.
 
         Parameters
         ----------
@@ -44,13 +44,13 @@ class Joining:
 
 
 class _Tail:
-    """What is not yet final of a sum."""
+    """The part of a sum that is not final yet."""
 
     def __init__(self) -> None:
         self._held: Block | None = None
 
     def push(self, part: Block, settled: int) -> Block:
-        """Add a part that begins where what was returned last ends."""
+        """Add a part that follows the samples that were returned last."""
         if self._held is not None:
             # A short last part may end before the one before it.
             longer, shorter = sorted((part, self._held), key=lambda a: -a.shape[-1])

@@ -1,8 +1,8 @@
-"""A network that reads segments, as a model: a stream in, a stream out.
+"""Run a network that reads segments as a model: from a stream to a stream.
 
-The mixture is read once, or twice if the network reads it normalised. Threads
-compute while segments are read and stems are taken away; only a few segments
-are held at a time.
+The mixture is read once, or twice if the network needs it normalised. Threads
+compute while segments are read and stems are consumed; only a few segments are
+held at a time.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from .segment import Scheme, Segment
 from .statistics import measure
 
 BATCH = 4
-"""Segments in one pass on a CUDA device, while its memory lasts."""
+"""Segments in one pass on a CUDA device, if its memory allows."""
 MEASURING = 0.02
-"""Share of a first reading in the work."""
+"""Share of the work that a first reading takes."""
 
 Blocks = Generator[Block, None, None]
 Moments = tuple[float, float]
-"""What is taken off a normalised mixture, and what the rest is divided by."""
+"""The mean to subtract from a mixture, and the divisor that follows."""
 
 _Read = list[tuple[Segment, Block]]
-"""Segments and what the network reads for each, all of one width."""
+"""Segments and the samples that the network reads for each, all of one width."""
 
 
 class SegmentedModel:
@@ -46,20 +46,20 @@ class SegmentedModel:
         shape (batch, stems, channels, samples), of any floating type; on the
         device, ready to infer, and without state that two threads could share.
     targets : mapping of str to int
-        The targets wanted, in the order wanted: which of the network's stems each is.
+        The wanted targets, in order, each with its index among the network's stems.
     sample_rate : int
         In Hz.
     channels : int or None
-        Channels that the network reads; None takes one or two alike.
+        Number of channels that the network reads; None if one and two both work.
     device : torch.device
     scheme : callable
-        From a request's options to the `Scheme`.
+        Returns the `Scheme` for a request's options.
     batch : int, optional
-        Segments in one pass; not given, `BATCH` on a CUDA device and 1 elsewhere.
-        Halved for good when the device runs out of memory.
+        Segments in one pass; by default `BATCH` on a CUDA device and 1 elsewhere.
+        Halved permanently when the device runs out of memory.
     at_once : int
-        Passes that run at the same time on the CPU, each in its own thread
-        with its share of the cores. 1 gives every pass all cores.
+        Passes that run in parallel on the CPU, each in its own thread with its
+        share of the cores. With 1, every pass uses all cores.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SegmentedModel:
         self.targets = tuple(targets)
         self.sample_rate = sample_rate
         self.channels = channels
-        self._network = network
+        self.network = network
         self._rows = list(targets.values())
         self._device = device
         self._scheme = scheme
@@ -102,7 +102,7 @@ class SegmentedModel:
                 progress("separating", share + (1 - share) * done / mixture.length)
 
     def _join(self, mixture: Mixture, scheme: Scheme, moments: Moments | None) -> Blocks:
-        """Yield the stems of the mixture and its borders, as they are settled."""
+        """Yield the stems of the mixture and its borders when they are final."""
         joining = Joining(scheme.averaged)
         reads = ((read, moments) for read in self._read(mixture, scheme))
         with closing(self._workers.map(self._estimate, reads)) as estimates:
@@ -111,7 +111,7 @@ class SegmentedModel:
                     yield joining.push(segment, weighted)
 
     def _read(self, mixture: Mixture, scheme: Scheme) -> Iterator[_Read]:
-        """Read the mixture in segments, as many together as fit in one pass."""
+        """Read the mixture in segments, grouped into passes."""
         border = scheme.border(mixture.length)
         reader = BlockReader(reflect(mixture.blocks(), mixture.length, border))
         group: _Read = []
@@ -124,7 +124,7 @@ class SegmentedModel:
             yield group
 
     def _estimate(self, read: _Read, moments: Moments | None) -> _Read:
-        """Run the network over segments; return their weighted estimates."""
+        """Run the network on segments; return their weighted estimates."""
         inputs = torch.stack([self._prepare(*item, moments) for item in read])
         estimates = self._run(inputs)
         weighted = []
@@ -138,7 +138,7 @@ class SegmentedModel:
         return weighted
 
     def _prepare(self, segment: Segment, audio: Block, moments: Moments | None) -> torch.Tensor:
-        """Return what the network reads for a segment: (channels, segment.width)."""
+        """Return the network's input for a segment, shape (channels, segment.width)."""
         samples = torch.tensor(audio, device=self._device)
         if moments:
             mean, scale = moments
@@ -147,7 +147,7 @@ class SegmentedModel:
         return nn.functional.pad(samples, (segment.before, segment.after), mode)
 
     def _run(self, segments: torch.Tensor) -> torch.Tensor:
-        """Return the float32 estimates of the stems wanted, in passes that fit in memory."""
+        """Return float32 estimates of the wanted stems, in passes that fit in memory."""
         while True:
             batch = self._batch
             try:
@@ -156,17 +156,17 @@ class SegmentedModel:
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise ModelError(
-                        f"{self._device} has no room for a segment of "
-                        f"{segments.shape[-1] / self.sample_rate:.1f} seconds; close what else "
-                        "uses its memory, or use --device cpu"
+                        f"{self._device} has no memory for a segment of "
+                        f"{segments.shape[-1] / self.sample_rate:.1f} seconds; close other "
+                        "programs that use it, or use --device cpu"
                     ) from None
-            # Only now, outside of the handler, does nothing hold the failed pass any more.
+            # Only outside of the handler is the memory of the failed pass free.
             self._batch = min(self._batch, max(1, min(batch, len(segments)) // 2))
             torch.cuda.empty_cache()
 
     def _pass(self, segments: torch.Tensor) -> torch.Tensor:
         """Run the network once."""
-        stems = self._network(segments)
+        stems = self.network(segments)
         batch, channels, samples = segments.shape
         needed = 1 + max(self._rows)
         if stems.shape != (batch, *stems.shape[1:2], channels, samples) or stems.shape[1] < needed:

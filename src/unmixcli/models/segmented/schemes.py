@@ -1,4 +1,4 @@
-"""The schemes there are: how a track is cut, and what each segment's estimate counts."""
+"""The schemes: how a track is cut, and the weights of each segment's estimate."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from ...errors import ModelError
 from .segment import Segment, Window
 
 SILENCE = 1e-12
-"""A standard deviation below this is none: 240 dB below full scale."""
+"""A standard deviation below this counts as silence: 240 dB below full scale."""
 
 
 @dataclass(frozen=True)
 class TriangleScheme:
     """Demucs: real neighbours around every segment, triangular weights.
 
-    Segments begin at every ``stride`` samples. Around each, the network reads
-    as much of the track as it wants; only beyond the track's ends are zeros.
+    A segment starts every ``stride`` samples. Around each, the network reads as
+    much of the track as it needs; zeros follow only beyond the ends of the track.
     With ``demucs.apply.apply_model(shifts=0)`` on a normalised track, this
     gives the same stems.
 
     Parameters
     ----------
     segment : int
-        Samples that are estimated at a time: ``int(sample_rate * segment)``,
-        where a segment in seconds that the checkpoint gives as a fraction must
-        stay one.
+        Samples to estimate at a time: ``int(sample_rate * segment)``. If the
+        checkpoint gives the seconds as a fraction, do not round it first.
     overlap : float
-        Part of a segment that the next one estimates too, from 0 to below 1.
+        Fraction of a segment that the next one estimates too, at least 0 and below 1.
     power : float
-        Exponent of the weights: from 1, and sharper the larger it is.
+        Exponent of the weights, at least 1; larger is sharper.
     reads : int, optional
-        Samples that the network reads at a time, at least ``segment``; not
-        given, only the segment itself, which may be shorter at the end.
+        Samples that the network reads at a time, at least ``segment``; by
+        default only the segment itself, which may be shorter at the end.
     shortest : int
         The fewest samples that the network can read.
 
@@ -72,7 +71,7 @@ class TriangleScheme:
         return int((1 - self.overlap) * self.segment)
 
     def scale(self, deviation: float) -> float:
-        """See `Scheme`: as in Demucs, 1e-8 keeps silence from being divided by zero."""
+        """See `Scheme`: as in Demucs, 1e-8 avoids a division by zero for silence."""
         return deviation + 1e-8
 
     def border(self, length: int) -> int:
@@ -105,24 +104,24 @@ class TriangleScheme:
 class ChunkScheme:
     """Most other networks: reflected ends, chunks with short linear fades.
 
-    A track that is long enough is extended at both ends by the reflection of a
-    border, ``chunk - step``, which is cut off again. Chunks begin at every
-    ``step`` samples. One that the end cuts short is filled up: by its own
-    reflection if more than half of it is there, by zeros if not.
+    A track that is long enough is extended by reflection at both ends, by a
+    border of ``chunk - step`` samples, which is cut off again. A chunk starts
+    every ``step`` samples. A chunk that is cut short by the end is filled up: by
+    its own reflection if more than half of it exists, otherwise by zeros.
 
     Parameters
     ----------
     chunk : int
         Samples that the network reads at a time.
     num_overlap : int
-        Chunks that estimate each sample, from 1.
+        Chunks that estimate each sample, at least 1.
     normalised : bool
         Whether the network was trained on normalised tracks.
 
     Notes
     -----
-    Without an overlap, ``num_overlap=1``, chunks are cut hard, and the fade's
-    zeros at either end of each are in the stems.
+    Without overlap (``num_overlap=1``) chunks do not fade into each other, and
+    the zeros of the fades at both ends of each chunk remain in the stems.
     """
 
     chunk: int
@@ -153,7 +152,7 @@ class ChunkScheme:
         return border if length > 2 * border else 0
 
     def segments(self, length: int) -> Iterator[Segment]:
-        """See `Scheme`; chunks that would lie wholly in the last border are left out."""
+        """See `Scheme`; chunks that would lie completely in the last border are skipped."""
         border = self.border(length)
         total = length + 2 * border
         fade = self.chunk // 10
@@ -176,11 +175,11 @@ class ChunkScheme:
 
 @dataclass(frozen=True)
 class CrossFadeScheme:
-    """Hybrid Demucs as in torchaudio's tutorial: each segment fades over to the next.
+    """Hybrid Demucs as in torchaudio's tutorial: each segment fades into the next.
 
-    Segment k is about the samples from ``k * hop`` to ``(k + 1) * hop``. It
-    begins ``overlap`` samples earlier, but for the first, and over these the
-    segment before fades out while it fades in, both linearly.
+    Segment k covers the samples from ``k * hop`` to ``(k + 1) * hop``. All
+    segments but the first start ``overlap`` samples earlier; over these, the
+    previous segment fades out while this one fades in, both linearly.
 
     Parameters
     ----------
@@ -189,7 +188,7 @@ class CrossFadeScheme:
     overlap : int
         Samples that neighbouring segments share, at most ``hop``.
     shortest : int
-        The fewest samples that the network can read; zeros follow fewer.
+        The fewest samples that the network can read; shorter segments are filled with zeros.
     """
 
     hop: int
@@ -239,7 +238,7 @@ class CrossFadeScheme:
 
 
 def triangle(samples: int, power: float = 1.0) -> Window:
-    """Return weights that rise to 1 in the middle and fall again, to a power.
+    """Return weights that rise to 1 in the middle and fall again, raised to a power.
 
     Parameters
     ----------
@@ -259,14 +258,14 @@ def triangle(samples: int, power: float = 1.0) -> Window:
 
 
 def trapezium(samples: int, fade: int, rises: bool = True, falls: bool = True) -> Window:
-    """Return weights that rise from 0 to 1 over a fade, stay, and fall to 0 over another.
+    """Return weights that rise from 0 to 1, stay, and fall to 0 again.
 
     Parameters
     ----------
     samples, fade : int
-        The fade is at most half of the samples.
+        Each fade takes ``fade`` samples, at most half of ``samples``.
     rises, falls : bool
-        Whether to; else they are 1 there too.
+        Whether to fade; otherwise the weights are 1 there too.
 
     Returns
     -------

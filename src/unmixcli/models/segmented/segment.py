@@ -1,4 +1,4 @@
-"""What a segment is, and what a way to cut a track into segments has to say."""
+"""Segments of a track, and the interface of schemes that cut a track into segments."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ Window = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A part of a track: what the network reads, and where its estimate goes.
+    """A part of a track: the samples that the network reads, and those that it estimates.
 
     Positions are samples of the track, extended by the scheme's border.
 
     Attributes
     ----------
     first, end : int
-        What is estimated.
+        The samples to estimate.
     read_first, read_end : int
-        What the network reads of the track.
+        The samples of the track that the network reads.
     before, after : int
-        Samples that are added to what is read: zeros, or a reflection.
+        Samples added before and after those: zeros, or a reflection.
     reflected : bool
     weights : ndarray, shape (end - first,), float32
-        What each sample of the estimate counts.
+        The weight of each sample of the estimate.
     settled : int
-        Where the next segment begins: the samples before it are final. At
-        least ``first``.
+        Start of the next segment: samples before it are final. At least
+        ``first``.
     """
 
     first: int
@@ -46,12 +46,12 @@ class Segment:
 
     @property
     def width(self) -> int:
-        """Samples that the network is given."""
+        """Number of samples that the network reads."""
         return self.before + self.read_end - self.read_first + self.after
 
     @property
     def skipped(self) -> int:
-        """Samples of the network's answer before those that are kept."""
+        """Samples of the network's output before the estimated ones."""
         return self.before + self.first - self.read_first
 
 
@@ -69,13 +69,13 @@ class Scheme(Protocol):
         ...
 
     def scale(self, deviation: float) -> float:
-        """Return what to divide a track of this standard deviation by."""
+        """Return the divisor for a track with this standard deviation."""
         ...
 
     def border(self, length: int) -> int:
-        """Return by how many samples a track is extended, reflected, at either end."""
+        """Return the number of samples by which a track is extended, by reflection, at each end."""
         ...
 
     def segments(self, length: int) -> Iterator[Segment]:
-        """Cut a track of so many samples; segments and what they read go forwards."""
+        """Cut a track of this length; segments, and the samples they read, are in order."""
         ...

@@ -1,4 +1,4 @@
-"""The mean and the standard deviation of a track, in one reading."""
+"""Compute the mean and the standard deviation of a track in one reading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...audio.blocks import BlockReader
 from ..interface import Mixture
 
 STATISTICS_BLOCK = 65536
-"""Samples that are gathered at a time."""
+"""Samples to add at a time."""
 
 
 def measure(mixture: Mixture, progress: Callable[[float], None]) -> tuple[float, float]:
@@ -22,7 +22,7 @@ def measure(mixture: Mixture, progress: Callable[[float], None]) -> tuple[float,
     mixture : Mixture
         Read once, from start to end.
     progress : callable
-        Takes the fraction that has been read.
+        Called with the fraction that has been read.
 
     Returns
     -------
@@ -36,13 +36,13 @@ def measure(mixture: Mixture, progress: Callable[[float], None]) -> tuple[float,
     """
     count, mean, squares = 0, 0.0, 0.0
     reader = BlockReader(mixture.blocks())
-    # Blocks of one length, so that the sums do not depend on how the mixture is read.
+    # Blocks of fixed length, so that the sums do not depend on the mixture's blocks.
     for first in range(0, mixture.length, STATISTICS_BLOCK):
         block = reader.read(first, min(first + STATISTICS_BLOCK, mixture.length))
         middle = block.mean(0, dtype=np.float64)
         size, own = middle.size, float(middle.mean())
         total = count + size
-        # The moments of two sets are joined without cancellation.
+        # Combine the moments of two sets without cancellation.
         squares += float(((middle - own) ** 2).sum()) + (own - mean) ** 2 * count * size / total
         mean += (own - mean) * size / total
         count = total
