@@ -43,6 +43,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "model": ("'umxl'", "umxl", "umxl"),
         "goal": ("'stems'", "stems", "stems"),
         "effort": ("'best'", "best", "best"),
+        "sum": ("'exact'", "exact", "exact"),
         "targets": ("['vocals', 'drums']", "vocals,drums", ("vocals", "drums")),
         "residual": ("true", "yes", True),
         "start": ("1", "1", 1.0),

@@ -77,7 +77,7 @@ def test_without_a_licence_nothing_is_chosen():
 
 def test_models_of_others_are_not_chosen_for_their_name():
     registry = registry_of(local("umxhq"))
-    with pytest.raises(ModelError, match="no installed model is for stems"):
+    with pytest.raises(ModelError, match="no installed model serves stems"):
         Order.of(SeparationConfig.parse(goal="stems"), registry)
 
 
@@ -150,7 +150,7 @@ def test_only_what_the_goal_needs_is_fetched(server, store):
 
 
 def test_a_goal_or_a_model_not_both(home):
-    with pytest.raises(UsageError, match="either a model or what to choose one for"):
+    with pytest.raises(UsageError, match="either --model or --for"):
         SeparationConfig.parse(goal="stems", model="umxhq")
     with pytest.raises(UsageError, match="goal 'singing'"):
         SeparationConfig.parse(goal="singing")

@@ -39,7 +39,7 @@ class Activate(nn.Module):
     def _activate(self, pixels: torch.Tensor, out: torch.Tensor) -> None:
         """Do the same to one image (frames · bins, channels)."""
         rows = max(1, BLOCK // pixels.shape[1])
-        blocks = pixels.split(rows)
+        blocks = torch.split(pixels, rows)
         buffer = torch.empty_like(blocks[0])
         # torch's own norm of an image that lies channels last adds up hundreds of
         # thousands of numbers one by one, and loses three digits.
@@ -50,7 +50,7 @@ class Activate(nn.Module):
         scale = self.weight * torch.rsqrt(variance.clamp_(min=0) + EPSILON)
         shift = (self.bias - mean * scale).float()
         scale = scale.float()
-        for block, part in zip(blocks, out.split(rows), strict=True):
+        for block, part in zip(blocks, torch.split(out, rows), strict=True):
             torch.addcmul(shift, block, scale, out=part)
             torch.ops.aten.gelu_(part)
 

@@ -62,6 +62,12 @@ class BandLayers(nn.Module):
         )
 
     @property
+    def dtype(self) -> torch.dtype:
+        """What the products are computed in."""
+        dtype: torch.dtype = self.weights[0].dtype
+        return dtype
+
+    @property
     def widest(self) -> int:
         """Values that a layer between the first and the last has at most."""
         return max((weights.shape[-1] for weights in list(self.weights)[:-1]), default=1)
@@ -148,6 +154,7 @@ class MaskEstimator(nn.Module):
             for bands, frames in _parts(group, features):
                 members = group.bands[bands]
                 inputs = torch.stack([features[frames, band.index] for band in members])
+                inputs = inputs.to(group.dtype)
                 values = nn.functional.glu(group(inputs, bands))
                 for band, value in zip(members, values, strict=True):
                     part = band.of(masks[frames])

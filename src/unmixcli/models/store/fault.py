@@ -100,7 +100,7 @@ def check_response(response: httpx.Response) -> None:
         wait = _retry_after(response.headers.get("Retry-After", ""))
         words = plain(response.reason_phrase, _LONGEST)
         reason = f"the server answers {status} {words}".rstrip()
-        reason += f", to be asked again in {wait:.0f} s" if wait else ""
+        reason += f" (try again in {wait:.0f} s)" if wait else ""
         raise Fault(reason, retry=status in _PASSING, wait=wait)
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Networks in hotels and offices answer any request with a login page.
