@@ -1,6 +1,6 @@
-"""Find out whether a file is cut off, which decoders pass over in silence.
+"""Find out whether a file is truncated; decoders often ignore that.
 
-Containers say how long they are. A copy that was interrupted is shorter.
+Containers store their length. An interrupted copy is shorter.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import BinaryIO, Literal
 from ..files.readers import FileView
 
 _CHUNKS = 10_000
-"""Chunks of a file that are looked at."""
+"""Largest number of chunks to examine."""
 _PAGE = 65_307
 """Longest page of Ogg, in bytes."""
 _UNKNOWN = 0x7FFF_0000
-"""Sizes from here on stand for a stream whose end was not known when it began."""
+"""Sizes from here on mean that the length of the stream was unknown at its start."""
 
 
 def cut_off(source: Path | BinaryIO) -> str:
@@ -38,7 +38,7 @@ def cut_off(source: Path | BinaryIO) -> str:
             with source.open("rb") as file:
                 return _cut_off(file)
         return _cut_off(io.BufferedReader(FileView(source)))
-    except (OSError, OverflowError, ValueError):  # a position that no file has
+    except (OSError, OverflowError, ValueError):  # an impossible position
         return ""
 
 
@@ -132,7 +132,7 @@ def _find(chunks: Iterator[tuple[bytes, int, int]], wanted: bytes) -> int:
 
 
 def _ends_ogg(file: BinaryIO, length: int) -> bool:
-    """Tell whether the last page of an Ogg file is marked as the last one, and is whole."""
+    """Return whether an Ogg file ends with a complete page that is marked as the last."""
     first = max(0, length - 2 * _PAGE)
     file.seek(first)
     tail = file.read()
@@ -157,7 +157,7 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int | None:
-    """Read a number of variable width; None if it stands for an unknown size."""
+    """Read a number of variable width; None if it means an unknown size."""
     first = file.read(1)
     if not first or not first[0]:
         return None
