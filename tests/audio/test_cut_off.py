@@ -115,4 +115,4 @@ def test_any_level_of_a_sound_gives_the_same_stems(
 def test_levels_beyond_any_sound_are_refused(run: Run, tiny_model: Path) -> None:
     path = write_float(Path("s.wav"), music(0.2) * np.float32(1e30))
     outcome = run("separate", path, "-m", tiny_model, "-t", "vocals")
-    assert outcome.code == 1 and "where full scale is 1" in outcome.error
+    assert outcome.code == 1 and "full scale is 1" in outcome.error

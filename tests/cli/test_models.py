@@ -106,7 +106,7 @@ def test_info_of_an_unknown_model(unmix):
 
 def test_fetch_says_what_restricts_use(unmix):
     run = unmix("fetch", "a", "b")
-    assert run.code == 0 and run.err.strip() == "Not for commercial use."
+    assert run.code == 0 and run.err.splitlines()[0] == "Not for commercial use."
     assert "a: 1 of 1 files here" in run.out
     assert "nothing fetched" in unmix("fetch", "a").out
 

@@ -102,11 +102,13 @@ def still(name: str, *targets: str, **more: Any) -> ModelCard:
     return toy(name, *targets, parameters={"fixed": True}, **more)
 
 
-def registry_of(*cards: ModelCard, plugin: Toys | None = None) -> Registry:
+def registry_of(*cards: ModelCard, plugin: Toys | None = None, shipped: bool = False) -> Registry:
     toys = plugin or Toys()
     toys.its_cards = cards
     ours = [entry(ensemble, "ensemble", "unmixcli"), entry(chain, "chain", "unmixcli")]
-    return Registry(entry_points=[*ours, entry(toys)])
+    return Registry(
+        entry_points=[*ours, entry(toys, distribution="unmixcli" if shipped else "toy-package")]
+    )
 
 
 def separate(

@@ -99,9 +99,12 @@ targets = ["vocals"]
 
 
 MISTAKES = {
-    "not TOML": ("[mine\n", r"models.toml: Expected ']'.*line 1"),
-    "not UTF-8": ("\udcff", r"models.toml: 'utf-8' codec"),
-    "no table": ("mine = 1", r"table \[mine\]: a model is a table"),
+    "not TOML": (
+        "[mine\n",
+        r"models.toml cannot be read: it is not valid TOML: Expected ']'.*line 1",
+    ),
+    "not UTF-8": ("\udcff", r"it is not UTF-8 text"),
+    "no table": ("mine = 1", r"table \[mine\]: a model must be a table"),
     "a key that is not one": (
         TABLE + 'colour = "red"',
         r"table \[mine\], key colour: Extra inputs",
@@ -115,18 +118,21 @@ MISTAKES = {
         r"\[mine\], key sample_rate: Input should be a valid integer",
     ),
     "no targets": (TABLE.replace('"vocals", "drums"', ""), r"\[mine\], key targets: "),
-    "a target twice": (TABLE.replace("drums", "Vocals"), r"\[mine\].*'Vocals' is there twice"),
+    "a target twice": (TABLE.replace("drums", "Vocals"), r"\[mine\].*'Vocals' is listed twice"),
     "a target that climbs": (TABLE.replace("drums", "../up"), r"\[mine\], key targets.1: "),
-    "a model that climbs": (TABLE.replace("mine", '"../up"'), r"'../up' is no name for a model"),
-    "a device of Windows": (TABLE.replace("drums", "nul.x"), r"targets.1: Windows keeps this name"),
+    "a model that climbs": (TABLE.replace("mine", '"../up"'), r"'../up' is not a valid model name"),
+    "a device of Windows": (
+        TABLE.replace("drums", "nul.x"),
+        r"targets.1: Windows reserves this name",
+    ),
     "a name that ends in a dot": (TABLE.replace("drums", "x."), r"cannot end in a dot"),
     "quality of what is no target": (
         TABLE + "quality = { bass = 1.0 }",
-        r"\[mine\].*quality speaks of 'bass', which is not in targets",
+        r"\[mine\].*quality names 'bass', which is not in targets",
     ),
     "weights for what is no target": (
         TABLE + '[[mine.weights]]\nfile="a"\npath="a"\ntargets=["bass"]',
-        r"weights a speaks of 'bass'",
+        r"weights a names 'bass'",
     ),
     "a file that climbs": (
         TABLE + '[[mine.weights]]\nfile="../../.bashrc"\nurls=["https://x.org/a"]',

@@ -41,6 +41,9 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
     """As a value of the file and as the text of a variable."""
     values = {
         "model": ("'umxl'", "umxl", "umxl"),
+        "goal": ("'stems'", "stems", "stems"),
+        "effort": ("'best'", "best", "best"),
+        "sum": ("'exact'", "exact", "exact"),
         "targets": ("['vocals', 'drums']", "vocals,drums", ("vocals", "drums")),
         "residual": ("true", "yes", True),
         "start": ("1", "1", 1.0),
@@ -94,7 +97,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("bit-depth = 12", "config.toml, key bit-depth: '12': input should be"),
         ("format = 'docx'", "config.toml, key format: 'docx': input should be 'wav'"),
         ("bit-depth = 16\nbit_depth = 24", "key bit_depth: it is set twice"),
-        ("niter = ", "config.toml is not valid TOML: "),
+        ("niter = ", "config.toml cannot be read: it is not valid TOML: "),
         ("[separate]\nniter = 1", "key separate: unknown option"),
         ("mix = 'drums'", "key mix: .*not of the form NAME=a[+]b-c"),
         ("filename = '/{target}.{ext}'", "key filename: .*no absolute path"),

@@ -13,15 +13,19 @@ import soundfile
 import unmixcli
 from running import Run, files
 from sounds import music, write_aac, write_float
+from streams import cut
 from unmixcli.errors import UsageError
+from unmixcli.models.cards import ModelCard
 from unmixcli.options.config import SeparationConfig
-from unmixcli.separation.plan import PRESETS, Plan
+from unmixcli.options.mixes import PRESETS
+from unmixcli.separation.plan import Plan
 
 FOUR = ("bass", "drums", "other", "vocals")
 
 
 def plan(available: tuple[str, ...] = FOUR, **options: Any) -> Plan:
-    return Plan.of(SeparationConfig.parse(**options), available)
+    card = ModelCard(name="toy", plugin="toy", targets=available, sample_rate=44100)
+    return Plan.of(SeparationConfig.parse(**options), card, estimates_residual=False)
 
 
 def read(name: str) -> np.ndarray:
@@ -96,13 +100,14 @@ def test_a_preset_that_the_model_has_no_stems_for() -> None:
 
 def test_a_minus_in_a_target_is_no_minus() -> None:
     made = plan(("lead", "lead-vocals", "vocals"), mix="m=mixture - lead-vocals - lead")
-    assert made.stem_parts[-1].tolist() == [-1, -1, 0]
-    assert made.mixture_part[-1] == 1
+    assert made.targets == ("lead", "lead-vocals", "vocals")
+    assert made.parts[-1] == (-1, -1, 0, 1)
 
 
 def test_terms_add_up_and_may_repeat() -> None:
     made = plan(mix="m=-drums+vocals+vocals")
-    assert made.stem_parts[-1].tolist() == [0, -1, 0, 2]
+    assert made.targets == FOUR
+    assert made.parts[-1] == (0, -1, 0, 2, 0)
 
 
 def test_the_mixture_keeps_step_with_the_stems() -> None:
@@ -111,11 +116,7 @@ def test_the_mixture_keeps_step_with_the_stems() -> None:
     random = np.random.default_rng(0)
     stems = random.normal(size=(2, 2, 10000)).astype(np.float32)
     mixture = random.normal(size=(2, 10000)).astype(np.float32)
-
-    def blocks(array: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
-        yield from np.split(array, np.cumsum(sizes), -1)
-
-    out = made.mix(blocks(stems, [1, 4000, 0, 99, 3000]), blocks(mixture, [3, 70, 8000]))
+    out = made.mix(cut(stems, [1, 4000, 0, 99, 3000]), cut(mixture, [3, 70, 8000]))
     out = np.concatenate(list(out), -1)
     np.testing.assert_array_equal(out[:2], stems)
     np.testing.assert_allclose(out[2], mixture - stems[0] + stems[1], atol=1e-6)

@@ -6,6 +6,7 @@ form a stream. Nothing here keeps samples that will not be read again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -112,3 +113,30 @@ def crop(blocks: Iterable[Audio], first: int, end: int) -> Iterator[Audio]:
         start += block.shape[-1]
         if start >= end:
             return
+
+
+def twice(blocks: Iterable[Audio]) -> tuple[Iterator[Audio], Iterator[Audio]]:
+    """Split a stream into two equal ones; what one is ahead of the other is held.
+
+    Unlike `itertools.tee`, which frees blocks by the dozen only.
+
+    Examples
+    --------
+    >>> one, other = twice(np.arange(6.0).reshape(3, 2))
+    >>> next(one), next(one), next(other)
+    (array([0., 1.]), array([2., 3.]), array([0., 1.]))
+    """
+    source = iter(blocks)
+    queues: tuple[deque[Audio], deque[Audio]] = (deque(), deque())
+
+    def read(own: deque[Audio]) -> Iterator[Audio]:
+        while True:
+            if not own:
+                block = next(source, None)
+                if block is None:
+                    return
+                for queue in queues:
+                    queue.append(block)
+            yield own.popleft()
+
+    return read(queues[0]), read(queues[1])

@@ -43,6 +43,9 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
         try:
             # Opened here: PyAV cannot encode a name that is not UTF-8.
             opened = stack.enter_context(source.open("rb")) if isinstance(source, Path) else None
+        except OSError as error:
+            raise InputError(f"{name} cannot be read: {error.strerror}") from None
+        try:
             view = opened or FileView(cast(BinaryIO, source))
             container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
         except (av.FFmpegError, OSError, ValueError):

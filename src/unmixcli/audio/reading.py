@@ -33,7 +33,7 @@ LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
 """Sample rates of recordings, in Hz."""
 
 LOUDEST = 1e18
-"""No sample is beyond: its square would be infinite in the arithmetic of networks."""
+"""Largest accepted sample: the square of a larger one would overflow in the networks."""
 
 log = logging.getLogger("unmixcli")
 
@@ -182,7 +182,7 @@ def refuse_missing(path: Path) -> None:
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
-    """Raise an error that names the first sample that no sound has, if there is one.
+    """Raise an error that names the first invalid sample, if there is one.
 
     Parameters
     ----------
@@ -203,9 +203,7 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
     channel, sample = min(wrong, key=lambda where: where[1])
     position = offset + int(sample)
     value = block[channel, sample]
-    what = (
-        f"of {value:.1e}, where full scale is 1" if np.isfinite(value) else "that is not a number"
-    )
+    what = f"of {value:.1e} (full scale is 1)" if np.isfinite(value) else "that is not a number"
     raise InputError(
         f"{name} has a sample {what} (channel {channel + 1}, "
         f"sample {position}, at {position / sample_rate:.3f} s); repair the file first"

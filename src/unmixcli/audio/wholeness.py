@@ -1,6 +1,6 @@
-"""Find out whether a file is cut off, which decoders pass over in silence.
+"""Find out whether a file is truncated; decoders often ignore that.
 
-Containers say how long they are. A copy that was interrupted is shorter.
+Containers store their length. An interrupted copy is shorter.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import BinaryIO, Literal
 from ..files.readers import FileView
 
 _CHUNKS = 10_000
-"""Chunks of a file that are looked at."""
+"""Largest number of chunks to examine."""
 _PAGE = 65_307
 """Longest page of Ogg, in bytes."""
 _UNKNOWN = 0x7FFF_0000
-"""Sizes from here on stand for a stream whose end was not known when it began."""
+"""Sizes from here on mean that the length of the stream was unknown at its start."""
 
 
 def cut_off(source: Path | BinaryIO) -> str:
@@ -38,7 +38,7 @@ def cut_off(source: Path | BinaryIO) -> str:
             with source.open("rb") as file:
                 return _cut_off(file)
         return _cut_off(io.BufferedReader(FileView(source)))
-    except (OSError, OverflowError, ValueError):  # a position that no file has
+    except (OSError, OverflowError, ValueError):  # an impossible position
         return ""
 
 
@@ -54,24 +54,35 @@ def _cut_off(file: BinaryIO) -> str:
 
 def _promised_end(file: BinaryIO, head: bytes) -> int:
     """Return where the sound of a file should end, 0 if it does not say so."""
-    kind = head[:4]
-    if kind in (b"RIFF", b"RF64", b"BW64"):
-        return _riff_end(file, wide=kind != b"RIFF")
-    if kind == b"FORM":
-        return _find(_chunks(file, 12, 4, "big"), b"SSND")
-    if kind == b"caff":
-        return _find(_chunks(file, 8, 8, "big"), b"data")
-    if head == b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00":
-        return _w64_end(file)
-    if kind == b".snd":
-        size = int.from_bytes(head[8:12], "big")
-        return 0 if size >= _UNKNOWN else int.from_bytes(head[4:8], "big") + size
-    if kind == b"\x1a\x45\xdf\xa3":
-        return _matroska_end(file)
-    return _mp4_end(file) if head[4:8] == b"ftyp" else 0
+    find = _ENDS.get(head[:4])
+    if find is None and head[4:8] == b"ftyp":
+        find = _mp4_end
+    return find(file) if find else 0
 
 
-def _riff_end(file: BinaryIO, wide: bool) -> int:
+def _riff_end(file: BinaryIO) -> int:
+    return _data_end(file, wide=False)
+
+
+def _rf64_end(file: BinaryIO) -> int:
+    return _data_end(file, wide=True)
+
+
+def _aiff_end(file: BinaryIO) -> int:
+    return _find(_chunks(file, 12, 4, "big"), b"SSND")
+
+
+def _caf_end(file: BinaryIO) -> int:
+    return _find(_chunks(file, 8, 8, "big"), b"data")
+
+
+def _au_end(file: BinaryIO) -> int:
+    file.seek(4)
+    start, size = (int.from_bytes(file.read(4), "big") for _ in range(2))
+    return 0 if size >= _UNKNOWN else start + size
+
+
+def _data_end(file: BinaryIO, wide: bool) -> int:
     size_in_ds64 = 0
     for name, start, size in _chunks(file, 12, 4, "little"):
         if name == b"ds64":
@@ -79,10 +90,8 @@ def _riff_end(file: BinaryIO, wide: bool) -> int:
             size_in_ds64 = int.from_bytes(file.read(8), "little")
         if name == b"data":
             if wide and size == 0xFFFF_FFFF:
-                size = size_in_ds64
-            elif size >= _UNKNOWN:
-                return 0
-            return start + size
+                return start + size_in_ds64
+            return 0 if size >= _UNKNOWN else start + size
     return 0
 
 
@@ -123,7 +132,7 @@ def _find(chunks: Iterator[tuple[bytes, int, int]], wanted: bytes) -> int:
 
 
 def _ends_ogg(file: BinaryIO, length: int) -> bool:
-    """Tell whether the last page of an Ogg file is marked as the last one, and is whole."""
+    """Return whether an Ogg file ends with a complete page that is marked as the last."""
     first = max(0, length - 2 * _PAGE)
     file.seek(first)
     tail = file.read()
@@ -148,7 +157,7 @@ def _matroska_end(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int | None:
-    """Read a number of variable width; None if it stands for an unknown size."""
+    """Read a number of variable width; None if it means an unknown size."""
     first = file.read(1)
     if not first or not first[0]:
         return None
@@ -173,3 +182,16 @@ def _mp4_end(file: BinaryIO) -> int:
             return 0
         start += size
     return 0
+
+
+_ENDS = {
+    b"RIFF": _riff_end,
+    b"RF64": _rf64_end,
+    b"BW64": _rf64_end,
+    b"FORM": _aiff_end,
+    b"caff": _caf_end,
+    b"riff": _w64_end,
+    b".snd": _au_end,
+    b"\x1a\x45\xdf\xa3": _matroska_end,
+}
+"""By the first bytes of a file."""

@@ -109,9 +109,11 @@ class StemWriter:
                     for key, value in info_strings(tags_of_it).items():
                         setattr(file, key, value)
         except BaseException as error:  # an interruption, too, must leave nothing behind
+            # The cause can be found out only before the clean-up.
+            failure = self._failure(path, error) if isinstance(error, _WRITE_ERRORS) else None
             self._discard()
-            if isinstance(error, _WRITE_ERRORS):
-                raise self._failure(path, error) from None
+            if failure is not None:
+                raise failure from None
             raise
 
     @property
@@ -235,7 +237,7 @@ class StemWriter:
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def _failure(self, path: Path, error: Exception) -> OutputError:
+    def _failure(self, path: Path, error: BaseException) -> OutputError:
         """Put an error into words; libsndfile hides the cause, so try the disk itself."""
         name = display(path)
         if isinstance(error, FileExistsError):
@@ -245,6 +247,11 @@ class StemWriter:
             return OutputError(
                 f"{name} cannot be written: the disk is full; nothing was kept, "
                 "free some space or choose another folder with --outdir"
+            )
+        if number in (errno.EMFILE, errno.ENFILE):
+            return OutputError(
+                f"{name} cannot be written: too many files are open; raise the limit, as with "
+                "ulimit -n 1024"
             )
         if number is not None:
             reason = os.strerror(number)

@@ -6,10 +6,11 @@ progress bar.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from pydantic import BaseModel
@@ -60,6 +61,29 @@ def prepare() -> None:
         # Do not fail because a code page lacks a character.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep what libraries in C print on stderr to themselves; our own errors still appear."""
+    try:
+        ours = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError, AttributeError):  # no stderr, or one that is no file
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with open(ours, "w", encoding=before.encoding, errors="backslashreplace") as stream:  # noqa: PTH123
+        os.dup2(nowhere, before.fileno())
+        sys.stderr = stream
+        try:
+            yield
+        finally:
+            stream.flush()
+            sys.stderr = before
+            os.dup2(stream.fileno(), before.fileno())
+            os.close(nowhere)
 
 
 def print_error(error: object) -> None:

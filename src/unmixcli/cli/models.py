@@ -221,7 +221,7 @@ def _resolve(registry: Registry, names: Iterable[str]) -> list[KnownModel]:
 
 
 def _members(models: Iterable[KnownModel]) -> list[KnownModel]:
-    """Put the members of ensembles and chains in their place, each model once."""
+    """Replace ensembles and chains by their members; list each model once."""
     found: dict[tuple[str, str], KnownModel] = {}
     for known in models:
         for part in _members(known.parts) or [known]:

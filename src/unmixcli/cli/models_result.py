@@ -196,7 +196,7 @@ def _here(known: KnownModel, files: list[FileInfo]) -> Here:
 
 
 def _options(known: KnownModel) -> list[OptionInfo]:
-    """List the options of a model and of its parts, each once."""
+    """List the options of a model and of its parts, each only once."""
     own: list[OptionInfo] = []
     if known.options is not None:
         # The JSON schema names types in words that users understand.

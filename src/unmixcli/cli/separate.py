@@ -58,6 +58,7 @@ def separate(
     only_mixes: Annotated[
         bool | None, option("only_mixes", "--only-mixes/--no-only-mixes", panel=WHAT)
     ] = None,
+    sum: Annotated[str | None, option("sum", "--sum", panel=WHAT, metavar="exact|STEM")] = None,
     start: Annotated[float | None, option("start", "--start", panel=WHAT)] = None,
     duration: Annotated[float | None, option("duration", "--duration", panel=WHAT)] = None,
     niter: Annotated[int | None, option("niter", "--niter", panel=HOW)] = None,
@@ -201,6 +202,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "seconds": round(result.seconds, 6),
         "elapsed": round(result.elapsed, 3),
         "gain": result.gain,
+        "gap_db": None if result.gap is None else round(result.gap, 2),
         "levels": {
             name: {"peak": round(level.peak, 6), "limited": level.limited}
             for name, level in result.levels.items()

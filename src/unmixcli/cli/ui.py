@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ..errors import UnmixError
 from ..words import clock, display, plain
-from .console import print_error, stderr
+from .console import print_error, quiet_libraries, stderr
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
@@ -67,7 +67,8 @@ class Screen:
         log.addHandler(handler)
         log.propagate = False
         try:
-            yield
+            with quiet_libraries() if self.quiet else contextlib.nullcontext():
+                yield
         finally:
             log.removeHandler(handler)
             log.propagate = True

@@ -178,11 +178,11 @@ class ModelCard(BaseModel):
         )
 
     def needed(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """Return what the model must estimate for these targets: all, if the rest is one."""
+        """Return the targets to estimate for these targets: all, if the rest is among them."""
         return self.estimated if self.rest in targets else tuple(targets)
 
     def holdings(self, targets: Sequence[str]) -> Iterator[tuple[ModelCard, Weights]]:
-        """Yield all files that these targets need, those of members too, each once."""
+        """Yield all files that these targets need, including those of members, each once."""
         found = [(self, weights) for weights in self.files_for(self.needed(targets))]
         for member in self.members:
             if theirs := member.targets_for(self.needed(targets)):
@@ -197,12 +197,12 @@ class Member(BaseModel):
 
     card: ModelCard
     serves: dict[Name, tuple[Name, ...]]
-    """For each of its targets that are used: the targets of the whole that need it."""
+    """For each of its used targets, the targets of the whole that need it."""
     options: dict[str, str] = {}
-    """Options of its own, unless a run gives others."""
+    """Its own options, unless a run overrides them."""
 
     def targets_for(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets of this model that targets of the whole need."""
+        """Return the targets of this model that the given targets of the whole need."""
         wanted = set(targets)
         return tuple(own for own, ours in self.serves.items() if wanted & set(ours))
 

@@ -48,7 +48,7 @@ def read_catalogue(path: Path) -> tuple[ModelCard, ...]:
 
 
 def is_combination(table: Any) -> bool:
-    """Tell whether a table is about a model made of others, whose card follows from theirs."""
+    """Return whether a table describes a model that combines others."""
     return isinstance(table, Mapping) and ("members" in table or "stages" in table)
 
 

@@ -45,7 +45,7 @@ class KnownModel:
 
     @property
     def option_names(self) -> list[str]:
-        """The names of its options; those of its parts too."""
+        """The names of its options, including those of its parts."""
         names = list(self.options.model_fields) if self.options else []
         return list(dict.fromkeys([*names, *(n for part in self.parts for n in part.option_names)]))
 
@@ -115,12 +115,12 @@ class KnownModel:
     def _validate_parts(
         self, options: Mapping[str, str], shorthands: Mapping[str, Any]
     ) -> tuple[PartsOptions, tuple[str, ...]]:
-        """Give every part the options that it has."""
+        """Pass each part the options that it supports."""
         known = self.option_names
         for key in options:
             if key not in known:
                 raise UsageError(
-                    f"no model of {self.card.name} has an option {key!r}, only "
+                    f"no model in {self.card.name} has an option {key!r}, only "
                     f"{', '.join(known) or 'none'}{nearest(key, known)}"
                 )
         mine = set(self.options.model_fields) if self.options else set()
@@ -136,7 +136,7 @@ class KnownModel:
 
 
 class PartsOptions(BaseModel):
-    """The options of a model that is made of others.
+    """The options of a model that combines others.
 
     Attributes
     ----------

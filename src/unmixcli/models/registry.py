@@ -175,14 +175,14 @@ class Registry:
         offline: bool = False,
         progress: Report | None = None,
     ) -> Files:
-        """Get the weights that targets need, those of a combination's members too.
+        """Download the weights that targets need, including those of a combination's members.
 
         Raises
         ------
         FetchError
-            If a file is not here and cannot be fetched, naming its model.
+            If a file is missing and cannot be downloaded; the message names its model.
         ModelError
-            If a file is not what it should be.
+            If a file is damaged.
         """
         files: dict[tuple[str, str], dict[str, Path]] = {}
         report = silent if progress is None else progress
@@ -267,7 +267,7 @@ class Registry:
             raise ModelError(f"{where}: another model already has this name")
 
     def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
-        """Add the models of tables that name others; `where` is the user's catalogue."""
+        """Add the models of tables that combine others; `where` is the user's catalogue."""
         plugins = {name: plugin for name, (plugin, _) in self._plugins.items()}
         composer = Composer(tables, self.resolve, plugins, where)
         for name in tables:
@@ -275,7 +275,7 @@ class Registry:
                 known = composer.compose(name)
                 self._refuse_twin(f"{where}, table {name}", known.card)
             except ModelError as error:
-                # Without one of our plugins, as in a test, what needs it is not there.
+                # Without one of our plugins, as in a test, skip the models that need it.
                 if where or not isinstance(error, MissingPart):
                     self.problems.append(
                         Problem("your catalogue" if where else "catalogue", str(error))
@@ -292,12 +292,12 @@ class Registry:
         return self.compose(name_of_sum(parts), {"members": names})
 
     def compose(self, name: str, table: Mapping[str, Any]) -> KnownModel:
-        """Make a model of others, as a table with ``members`` or ``stages`` describes it.
+        """Build a model from a table with ``members`` or ``stages``.
 
         Raises
         ------
         ModelError
-            If the table is wrong or names a model that is unknown.
+            If the table is wrong or names an unknown model.
         """
         plugins = {kind: plugin for kind, (plugin, _) in self._plugins.items()}
         return Composer({name: table}, self.resolve, plugins).compose(name)

@@ -30,7 +30,7 @@ AUTO = "auto"
 GoalName = Literal[
     "karaoke", "acapella", "stems", "six-stems", "drum-parts", "lead-vocals", "cleaning"
 ]
-"""What a model can be chosen for; see `unmixcli.models.goals`."""
+"""The goals that a model can be chosen for; see `unmixcli.models.goals`."""
 
 SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
 """Options of some models that have their own flags."""
@@ -48,6 +48,7 @@ CHANGES_SOUND = frozenset(
         "only_mixes",
         "sample_rate",
         "precision",
+        "sum",
     )
 )
 CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
@@ -166,6 +167,13 @@ class SeparationConfig(BaseModel):
         description="Also write the mixture minus the targets: as 'accompaniment' with one "
         "target, as 'residual' with several.",
     )
+    sum: str = Field(
+        default="none",
+        min_length=1,
+        description="Make the stems add up to the mixture: exact spreads what they leave of it "
+        "over all of them, by their share at each time and frequency; the name of a stem gives "
+        "it to that one.",
+    )
     start: float = Field(
         default=0.0, ge=0, allow_inf_nan=False, description="Start at this second of the track."
     )
@@ -200,8 +208,8 @@ class SeparationConfig(BaseModel):
     )
     device: str = Field(
         default="auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="Device to compute on: auto, cpu, cuda, cuda:N or mps.",
+        pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$",
+        description="Device to compute on: auto, cpu, cuda, cuda:N, mps (Apple) or xpu (Intel).",
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)
@@ -303,7 +311,7 @@ class SeparationConfig(BaseModel):
         if self.duration == 0:
             raise ValueError("duration is 0 seconds, which leaves nothing to separate")
         if self.goal and self.model != AUTO:
-            raise ValueError("give either a model or what to choose one for (--for), not both")
+            raise ValueError("give either --model or --for, not both")
         if len(set(self.targets)) != len(self.targets):
             raise ValueError(f"a target is named twice: {', '.join(self.targets)}")
         return self

@@ -34,12 +34,15 @@ class About:
         The model that made the stems.
     settings : tuple of str
         The options of the separation, as typed on the command line.
+    gap : float or None
+        With ``sum``: how far the stems were from the mixture without it, in dB.
     """
 
     recording: Path
     tags: Tags
     card: ModelCard
     settings: tuple[str, ...]
+    gap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ def facts(about: About) -> list[Fact]:
         found.append(Fact("Licence", (card.licence,)))
     if card.restriction:
         found.append(Fact("Restriction", (card.restriction,)))
+    if isinstance(about.gap, (int, float)):
+        found.append(
+            Fact("Sum", (f"the mixture (without --sum {about.gap:.1f} dB of it are left over)",))
+        )
     if about.settings:
         found.append(Fact("Options", about.settings, is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))

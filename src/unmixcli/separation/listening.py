@@ -20,7 +20,8 @@ def make_page(order: Order, destination: Destination) -> Path:
         If a stem cannot be read.
     """
     page = page_path(destination.stems)
-    about = About(destination.recording, destination.tags, order.card, order.settings)
+    gap = destination.manifest.measured(destination.stems.values()).get("gap_db")
+    about = About(destination.recording, destination.tags, order.card, order.settings, gap)
     write_page(page, destination.stems, about)
     return page
 

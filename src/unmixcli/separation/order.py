@@ -35,7 +35,7 @@ _SEEN_ON_THE_PAGE = frozenset(("targets", "tags"))
 _ALWAYS_SHOWN = frozenset(("niter",))
 
 AVERAGING = frozenset(("shifts", "polarity", "exchange"))
-"""Options that any model takes: see `unmixcli.models.combined.options`."""
+"""Options that every model accepts; see `unmixcli.models.combined.options`."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Order:
     encoding: Encoding
     namer: Namer
     note: str = ""
-    """What to tell about the choice of the model, if the program made it."""
+    """A note about the choice of the model, if the program chose it."""
 
     @classmethod
     def of(cls, config: SeparationConfig, registry: Registry) -> Order:
@@ -154,11 +154,12 @@ class Order:
         return order_of(
             chosen,
             f"chosen for {config.goal}: {card.name} ({card.title}; licence: {card.licence}); "
-            f"to choose it yourself: --model {card.name}",
+            f"to choose it yourself: --model {card.name}"
+            + (f" --preset {chosen.preset}" if chosen.preset else ""),
         )
 
     def known(self, registry: Registry, model: str = "") -> KnownModel:
-        """Return the model of the order, or another with the order's options."""
+        """Return the model of the order, or another one with the order's options."""
         return _known(self.config, registry.resolve(model or self.config.model), registry)
 
     @property
@@ -192,17 +193,18 @@ class Order:
 
 
 def _known(config: SeparationConfig, known: KnownModel, registry: Registry) -> KnownModel:
-    """Let a model be averaged over views of the mixture if the options ask for that."""
+    """Wrap a model to be averaged over views of the mixture, if the options ask for that."""
     wanted = AVERAGING & set(config.options)
-    return registry.averaged(known) if wanted - set(known.option_names) else known
+    own = set(known.options.model_fields) if known.options else set()
+    return registry.averaged(known) if wanted - own else known
 
 
 def _ranked(config: SeparationConfig, registry: Registry) -> list[Ranked]:
-    """List the models for the goal of a config, the one to use first."""
+    """List the models for the goal of a config, best choice first."""
     assert config.goal is not None
     ranked = rank(registry, config.goal, resolve_device(config.device), config.targets)
     if not ranked:
-        raise ModelError(f"no installed model is for {config.goal}; see `unmix models list`")
+        raise ModelError(f"no installed model serves {config.goal}; see `unmix models list`")
     return by_effort(ranked, config.effort)
 
 
@@ -216,7 +218,7 @@ def _asked(config: SeparationConfig, one: Ranked) -> SeparationConfig:
 
 
 def _options_of(options: BaseModel | None) -> Iterator[str]:
-    """Yield a model's own options that are no defaults, those of its parts too."""
+    """Yield a model's options that are not defaults, including those of its parts."""
     if isinstance(options, PartsOptions):
         for part in (options.own, *options.parts):
             yield from _options_of(part)

@@ -13,7 +13,7 @@ from ..errors import UsageError
 from ..models.cards import ModelCard
 from ..options.config import SeparationConfig
 from ..options.mixes import MIXTURE, PRESETS, REST, parse_sum, split_mix
-from ..words import twin
+from ..words import nearest, twin
 
 Audio = NDArray[np.float32]
 Row = Mapping[str, int]
@@ -72,6 +72,7 @@ class Plan:
             targets = needed or targets
             if not needed and not used & set(REST):
                 raise UsageError("the mixes use no stem, so there is nothing to separate")
+        _check_sum(config, card, targets)
         residual = config.residual or bool(used.difference(targets) & set(REST))
         rest = REST[1] if len(targets) == 1 else REST[0]
         rows = {target: _row(target, card) for target in targets}
@@ -91,6 +92,8 @@ class Plan:
         own = residual and estimates_residual
         needs = {term for row in (*rows.values(), *outputs) for term in row}
         asked = dict.fromkeys((*targets, *card.estimated))
+        if config.sum != "none" and not card.rest:
+            needs.update(card.estimated)
         estimated = tuple(target for target in asked if target in needs)
         columns = (*estimated, *([rest] if own else []), MIXTURE)
         parts = tuple(tuple(row.get(term, 0) for term in columns) for row in outputs)
@@ -131,6 +134,25 @@ class Plan:
                     if part:
                         out[k] += part * term
             yield out
+
+
+def _check_sum(config: SeparationConfig, card: ModelCard, targets: Sequence[str]) -> None:
+    """Refuse a `--sum` that the stems cannot have."""
+    if config.sum == "none":
+        return
+    if config.sum not in ("exact", *card.targets):
+        raise UsageError(
+            f"--sum {config.sum}: give none, exact or one of {', '.join(card.targets)}"
+            f"{nearest(config.sum, card.targets)}"
+        )
+    if card.rest:
+        return  # they add up already: it is what the others leave
+    if len(card.targets) < 2 or (config.targets and set(targets) != set(card.targets)):
+        raise UsageError(
+            f"--sum needs several stems, all that the model has: {', '.join(card.targets)}"
+        )
+    if config.residual:
+        raise UsageError("with --sum nothing remains, so there is no --residual to write")
 
 
 def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:

@@ -29,6 +29,8 @@ class SeparatedTrack:
     """The factor applied to all stems to stay within full scale."""
     page: Path | None = None
     """The page to listen to the stems, if requested."""
+    gap: float | None = None
+    """With ``sum``: how far the stems were from the mixture without it, in dB."""
 
 
 @dataclass(frozen=True)

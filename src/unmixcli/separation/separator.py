@@ -26,6 +26,7 @@ from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
 from ..page import page_path
+from ..signal.closing import Gap, put_onto, spread
 from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
@@ -160,7 +161,7 @@ class Separator:
         shape = (len(self.stem_names), recording.channels, recording.length)
         result = np.empty(shape, np.float32)
         done = 0
-        for block in self._outputs(recording, recording.sample_rate, progress or ignore):
+        for block in self._outputs(recording, recording.sample_rate, progress or ignore, Gap()):
             result[..., done : done + block.shape[-1]] = block
             done += block.shape[-1]
         return {
@@ -224,7 +225,11 @@ class Separator:
                 recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
             )
             saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
-            levels, gain = saver.save(self._outputs(recording, shape.sample_rate, report))
+            gap = Gap()
+            levels, gain = saver.save(
+                self._outputs(recording, shape.sample_rate, report, gap),
+                lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
+            )
         if page:
             report("drawing", 1.0)
             make_page(order, destination)
@@ -239,6 +244,7 @@ class Separator:
             levels,
             gain,
             page,
+            gap.decibels,
         )
 
     def _shape(self, recording: Recording) -> Shape:
@@ -250,7 +256,7 @@ class Separator:
         return Shape(rate, recording.channels, length_at(recording, rate))
 
     def _outputs(
-        self, recording: Recording, sample_rate: int, progress: Progress
+        self, recording: Recording, sample_rate: int, progress: Progress, gap: Gap
     ) -> Iterator[Block]:
         """Yield the stems and mixes of a recording in blocks, with its channels."""
         model, plan, request = self._model, self.order.plan, self.order.request
@@ -264,4 +270,17 @@ class Separator:
         )
         stems = contract.enforce(lambda: model.separate(mixture, request, progress))
         restored = mixture.restore(stems, sample_rate)
-        return plan.mix(restored, blocks_at(recording, sample_rate))
+        length = length_at(recording, sample_rate)
+        closed = self._close(restored, blocks_at(recording, sample_rate), length, gap)
+        return plan.mix(closed, blocks_at(recording, sample_rate))
+
+    def _close(
+        self, stems: Iterator[Block], mixture: Iterator[Block], length: int, gap: Gap
+    ) -> Iterator[Block]:
+        """Make the stems add up to the mixture, if that is asked for."""
+        wanted = self.config.sum
+        if wanted == "none" or self.card.rest:
+            return stems
+        if wanted == "exact":
+            return spread(stems, mixture, length, gap)
+        return put_onto(stems, mixture, self.order.plan.targets.index(wanted), gap)

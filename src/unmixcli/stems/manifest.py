@@ -41,7 +41,7 @@ class Source:
     path: Path | None = None
     digest: str = ""
     by_content: bool = False
-    """Whether only the bytes tell, even if size and time are the same."""
+    """Whether to compare the bytes, even if size and time are the same."""
 
     @classmethod
     def of(cls, path: Path, by_content: bool = False) -> Source:
@@ -124,6 +124,13 @@ class Manifest:
                 return f"changed since: {path.name}"
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
+    def measured(self, stems: Iterable[Path]) -> dict[str, Any]:
+        """Return what was measured while these stems were made."""
+        names = {self._name(path) for path in stems}
+        entry = next((e for e in _read(self.path) if names <= set(e["stems"])), {})
+        measured = entry.get("measured")
+        return measured if isinstance(measured, dict) else {}
+
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
         """Return whether all files of an open entry are in place: only closing it was missed."""
         folder = self.path.parent
@@ -152,7 +159,13 @@ class Manifest:
         return left
 
     @contextmanager
-    def entry(self, recipe: Recipe, source: Source, parts: Mapping[Path, Path]) -> Iterator[None]:
+    def entry(
+        self,
+        recipe: Recipe,
+        source: Source,
+        parts: Mapping[Path, Path],
+        measured: Mapping[str, Any] | None = None,
+    ) -> Iterator[None]:
         """Record a set of stems; rename the files inside the context.
 
         Parameters
@@ -161,6 +174,8 @@ class Manifest:
         source : Source
         parts : mapping of Path to Path
             The final path of each stem, and its temporary path.
+        measured : mapping, optional
+            What was measured while they were made.
 
         Raises
         ------
@@ -172,6 +187,8 @@ class Manifest:
             made: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
             made |= {"options": dict(recipe.options), "model_options": dict(recipe.model_options)}
             made |= {"source": source.facts(), "stems": stems}
+            if measured:
+                made["measured"] = dict(measured)
         except OSError as error:
             raise self._failure(error) from None
         # Drop the entries about files that are being replaced or are gone.

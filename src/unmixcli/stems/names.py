@@ -149,7 +149,7 @@ class Claims:
     Parameters
     ----------
     inputs : iterable of Path
-        The recordings of the run, none of which may be replaced.
+        The recordings of the run, which must not be overwritten.
     """
 
     def __init__(self, inputs: Iterable[Path] = ()) -> None:
@@ -190,7 +190,7 @@ def _fit(part: str) -> str:
     if not dot or len(extension) > 16:
         stem, dot, extension = part, "", ""
     room = _LONGEST_PART - len(dot + extension)
-    stem = stem[:room]  # no character has less than a byte
+    stem = stem[:room]  # each character has at least one byte
     while len(os.fsencode(stem)) > room:
         stem = stem[:-1]
     return f"{stem}{dot}{extension}"

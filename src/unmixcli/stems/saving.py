@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ..audio.formats import Encoding
 from ..audio.rescaling import rescaled
@@ -52,12 +53,16 @@ class Saver:
         self._replaced = replaced
         self._temp_dir = temp_dir
 
-    def save(self, blocks: Iterator[Block]) -> tuple[dict[str, Level], float]:
+    def save(
+        self, blocks: Iterator[Block], measured: Callable[[], dict[str, Any]] = dict
+    ) -> tuple[dict[str, Level], float]:
         """Write the stems.
 
         Parameters
         ----------
         blocks : iterator of ndarray, shape (stems, channels, samples)
+        measured : callable, optional
+            Returns what was measured on the way, for the record.
 
         Returns
         -------
@@ -94,7 +99,9 @@ class Saver:
             # Stems without their record would look like made by hand.
             with (
                 unbroken(),
-                destination.manifest.entry(self._recipe, destination.source, writer.parts),
+                destination.manifest.entry(
+                    self._recipe, destination.source, writer.parts, measured()
+                ),
             ):
                 writer.place()
         levels = {

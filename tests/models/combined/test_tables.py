@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from combinations import Toys, registry_of, separate, toy
@@ -129,7 +131,7 @@ def test_sums_on_the_command_line():
 
 def test_options_nobody_has():
     known = registry_of(toy("a"), toy("b")).resolve("a+b")
-    with pytest.raises(UsageError, match=r"no model of a\+b has an option 'gains'.*gain"):
+    with pytest.raises(UsageError, match=r"no model in a\+b has an option 'gains'.*gain"):
         known.validate_options({"gains": "2"}, {})
     options, idle = known.validate_options({"gain": "2"}, {"niter": 3})
     assert idle == ("niter",) and options.parts[1].gain == 2
@@ -176,12 +178,28 @@ def test_the_digest_of_a_combination_covers_its_members(tmp_path):
 
 
 def test_all_that_ships_can_be_made():
-    registry = Registry(entry_points=[])
+    registry = Registry()
     assert not registry.problems
-    assert set(shipped_combinations()) <= set(shipped_names())
+    for name, table in shipped_combinations().items():
+        parts = table.get("members") or [stage["model"] for stage in table["stages"]]
+        if set(parts) <= set(shipped_names()):
+            assert registry.resolve(name).shipped
+            assert [part.card.name for part in registry.resolve(name).parts] == parts
+    assert registry.resolve("drum-parts").card.targets == (
+        "kick", "snare", "toms", "hihat", "cymbals"
+    )  # fmt: skip
+    assert not Registry(entry_points=[]).problems
 
 
 def test_ensembles_of_combinations(home):
     registry = models(home, '[two]\nmembers = ["a", "b"]\n[c]\nstages = ["two"]')
     mixture = noise(4000)
     assert (separate(registry, "two+c+a", mixture) == 0.5 * mixture).all()
+
+
+def test_the_entry_points_stay_what_they_are_once_models_are_loaded():
+    registry = registry_of(toy("a"))
+    registry.load(registry.resolve("a+a"))
+    registry.load(registry.compose("x", {"stages": ["a"]}))
+    package = importlib.import_module("unmixcli.models.combined")
+    assert callable(package.chain.compose) and callable(package.ensemble.compose)

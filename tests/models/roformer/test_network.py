@@ -124,6 +124,13 @@ def test_blocks_of_all_sizes_give_the_same(tmp_path: Path, monkeypatch: pytest.M
         assert difference(network, reference, audio) <= CLOSE
 
 
+def test_large_launches_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = roformers.mel_roformer(num_stems=2)
+    network = ours(saved(reference, tmp_path), roformers.MEL_HOP)
+    monkeypatch.setattr("unmixcli.models.roformer.transformer.on_processor", lambda tensor: False)
+    assert difference(network, reference, noise(2, 2560)) <= CLOSE
+
+
 @pytest.mark.parametrize("factor", [2, 3])
 def test_other_expansion_of_masks(factor: int, tmp_path: Path) -> None:
     from bs_roformer.bs_roformer import MaskEstimator

@@ -120,11 +120,11 @@ def test_an_endless_body_does_not_fill_the_disk(
     card = card.model_copy(update={"weights": (weights,)})
     server.files[FILE] = DATA
     server.script[FILE] = [endless(10**8)] * 9
-    with pytest.raises(FetchError, match=r"more came than the 120,000 bytes that it can have"):
+    with pytest.raises(FetchError, match=r"the server sent more than the expected 120,000 bytes"):
         store.ensure(card, card.weights)
     assert sum(path.stat().st_size for path in store.folder(card).iterdir()) < 1000
     server.script[FILE] = [web.other(bytes(130_000))] * 9
-    with pytest.raises(FetchError, match=r"130,000 bytes where 120,000 at most can be right"):
+    with pytest.raises(FetchError, match=r"130,000 bytes, but at most 120,000 are expected"):
         store.ensure(card, card.weights)
 
 

@@ -244,10 +244,10 @@ def test_files_of_the_users_own(store, tmp_path):
 
 
 def test_a_file_that_a_package_brings(store):
-    weights = Weights(file="base", package_file="unmixcli:models/base.py")
+    weights = Weights(file="words", package_file="unmixcli:words.py")
     card = ModelCard(name="b", plugin="toy", targets=["x"], sample_rate=1, weights=[weights])
-    path = store.ensure(card, card.weights, offline=True)["base"]
-    assert path.name == "base.py" and path.is_file()
+    path = store.ensure(card, card.weights, offline=True)["words"]
+    assert path.name == "words.py" and path.is_file()
 
 
 def test_verify(server, store):

@@ -17,7 +17,7 @@ from ...files.readers import FileView
 from ...words import plain
 
 LARGEST_COVER = 5_000_000
-"""Bytes of a picture that is copied: every stem gets it, and in Ogg the time is its square."""
+"""Largest picture to copy, in bytes: all stems get it, and for Ogg the time is quadratic."""
 _LONGEST_TEXT = 10_000
 FRONT = 3
 """The picture type of a front cover, in ID3 and in FLAC."""
@@ -129,7 +129,9 @@ def _read(file: Any) -> Tags:
     problem = ""
     if cover and len(cover.data) > LARGEST_COVER:
         size = len(cover.data) / 1e6
-        problem = f"its cover is not copied: {size:.0f} MB, where {LARGEST_COVER / 1e6:.0f} is most"
+        problem = (
+            f"its cover is not copied: it has {size:.0f} MB, more than {LARGEST_COVER / 1e6:.0f} MB"
+        )
         cover = None
     shown = {name: text[:_LONGEST_TEXT] for name, text in texts.items() if text}
     return Tags(shown, cover, problem)

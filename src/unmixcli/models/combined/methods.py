@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import tee
 from typing import Any
 
 import numpy as np
 import torch
 
-from ...audio.blocks import BlockReader
+from ...audio.blocks import BlockReader, twice
 from ...signal.stft import Framing, OverlapAdd, block_sizes, frame_blocks, overlap_add, stft
 from ..interface import Block
 
@@ -184,7 +183,7 @@ def _on_spectra(
     # Stems of only one member are passed on unchanged.
     alone = {choice[0][0] for choice in choices if len(choice) == 1}
     shared = {member for choice in choices for member, *_ in choice if len(choice) > 1}
-    streams = {k: tee(members[k]) for k in alone & shared}
+    streams = {k: twice(members[k]) for k in alone & shared}
     passing = {k: BlockReader(streams[k][1] if k in streams else members[k]) for k in alone}
     framed = {
         k: frame_blocks(streams[k][0] if k in streams else members[k], length, FRAMING, sizes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from .transformer import unit
+from . import transformer
 
 CPU_VALUES = 1 << 19
 """Hidden values that a mask estimator computes at once on a processor: 2 MiB, for the cache."""
@@ -60,6 +60,12 @@ class BandLayers(nn.Module):
         self.biases = nn.ParameterList(
             nn.Parameter(bias.unsqueeze(1), requires_grad=False) for bias in biases
         )
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the products are computed in."""
+        dtype: torch.dtype = self.weights[0].dtype
+        return dtype
 
     @property
     def widest(self) -> int:
@@ -115,7 +121,9 @@ class BandSplit(nn.Module):
         features = spectrum.new_empty(len(spectrum), self._count, self._dim)
         for group in self._groups:
             parts = torch.stack([band.of(spectrum).flatten(1) for band in group.bands])
-            for band, values in zip(group.bands, group(unit(parts), slice(None)), strict=True):
+            for band, values in zip(
+                group.bands, group(transformer.unit(parts), slice(None)), strict=True
+            ):
                 features[:, band.index] = values
         return features
 
@@ -146,6 +154,7 @@ class MaskEstimator(nn.Module):
             for bands, frames in _parts(group, features):
                 members = group.bands[bands]
                 inputs = torch.stack([features[frames, band.index] for band in members])
+                inputs = inputs.to(group.dtype)
                 values = nn.functional.glu(group(inputs, bands))
                 for band, value in zip(members, values, strict=True):
                     part = band.of(masks[frames])
@@ -155,7 +164,7 @@ class MaskEstimator(nn.Module):
 def _parts(group: BandLayers, features: Tensor) -> Iterator[tuple[slice, slice]]:
     """Divide a group's work: which bands, which frames."""
     count = len(features)
-    if features.device.type != "cpu":
+    if not transformer.on_processor(features):
         yield slice(None), slice(None)
         return
     frames = max(1, CPU_VALUES // group.widest)

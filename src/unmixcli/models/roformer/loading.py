@@ -21,7 +21,11 @@ UNUSED_KEYS = frozenset({"_metadata"})
 
 
 def load_model(
-    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: Sequence[str],
+    device: str,
+    precision: str = "float32",
 ) -> SegmentedModel:
     """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
@@ -46,8 +50,10 @@ def load_model(
             chunk = round(options.chunk * card.sample_rate)
         return ChunkScheme(chunk, options.overlap or parameters.overlap, parameters.normalised)
 
+    network = build_network(file, layout, heads, transform)
+    network.compute_in(getattr(torch, precision))
     return SegmentedModel(
-        build_network(file, layout, heads, transform).to(place),
+        network.to(place),
         {target: row for row, target in enumerate(targets)},
         sample_rate=card.sample_rate,
         channels=layout.channels,

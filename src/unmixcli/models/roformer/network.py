@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .bands import BandSplit, MaskEstimator
-from .transformer import Trunk
+from .transformer import Trunk, compute_products_in
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Roformer(nn.Module):
         self.trunk = trunk
         self.heads = nn.ModuleList(heads)
         self.register_buffer("window", torch.hann_window(transform.n_fft))
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Convert the weights of the large products; the split into bands stays float32."""
+        compute_products_in(self.trunk, dtype)
+        self.heads.to(dtype)
 
     def forward(self, segments: Tensor) -> Tensor:
         """Separate segments.

@@ -27,6 +27,11 @@ GPU_TOKENS = 65536
 _SMALLEST = 1e-12
 
 
+def on_processor(tensor: Tensor) -> bool:
+    """Tell whether work on a tensor goes by cache-sized blocks, not by large launches."""
+    return tensor.device.type == "cpu"
+
+
 def unit(x: Tensor) -> Tensor:
     """Scale vectors to length 1, (..., dim) to a new tensor (..., dim); zeros stay zeros."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
@@ -60,6 +65,16 @@ class Rotary(nn.Module):
         return table[:length]
 
 
+def compute_products_in(network: nn.Module, dtype: torch.dtype) -> None:
+    """Convert the weights of a network's large products, once.
+
+    The features between the steps, norms, turns and gates stay float32.
+    """
+    for module in network.modules():
+        for name in getattr(module, "products", ()):
+            setattr(module, name, getattr(module, name).to(dtype))
+
+
 class Attention(nn.Module):
     """Multi-head attention over sequences, with a gate for each head.
 
@@ -76,6 +91,7 @@ class Attention(nn.Module):
         Of queries, keys and values, and of the output; few checkpoints have them.
     """
 
+    products = ("weights", "output")
     weights: Tensor
     gates_bias: Tensor
     output: Tensor
@@ -112,19 +128,21 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> None:
         """Add attention to `x`, shape (sequences, length, dim)."""
         inner, heads = self._inner, self._heads
-        fused = nn.functional.linear(unit(x), self.weights)
+        dtype = self.weights.dtype
+        fused = nn.functional.linear(unit(x).to(dtype), self.weights)
         if self.bias is not None:
             fused[..., : 3 * inner] += self.bias
         places = x.shape[:2]
-        pairs = fused[..., : 2 * inner].view(*places, 2 * heads, -1, 2)
-        torch.view_as_complex(pairs).mul_(self.rotary.table(x.shape[1]))
+        turned = fused[..., : 2 * inner].float()  # of a float32 tensor, the tensor itself
+        pairs = torch.view_as_complex(turned.view(*places, 2 * heads, -1, 2))
+        pairs.mul_(self.rotary.table(x.shape[1]))
         query, key, value = (
             part.view(*places, heads, -1).transpose(1, 2)
-            for part in fused[..., : 3 * inner].chunk(3, -1)
+            for part in (*turned.to(dtype).chunk(2, -1), fused[..., 2 * inner : 3 * inner])
         )
         heard = nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         gates = (fused[..., 3 * inner : 3 * inner + heads] + self.gates_bias).sigmoid_()
-        heard = (heard * gates.unsqueeze(-1)).flatten(-2)
+        heard = (heard * gates.to(dtype).unsqueeze(-1)).flatten(-2)
         _add_product(x, heard, self.output, self.output_bias)
 
 
@@ -140,6 +158,7 @@ class FeedForward(nn.Module):
     output_bias : Tensor, shape (dim,)
     """
 
+    products = ("hidden", "hidden_bias", "output")
     hidden: Tensor
     hidden_bias: Tensor
     output: Tensor
@@ -162,7 +181,7 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> None:
         """Add the layers' result to `x`, shape (sequences, length, dim)."""
-        inside = nn.functional.linear(unit(x), self.hidden, self.hidden_bias)
+        inside = nn.functional.linear(unit(x).to(self.hidden.dtype), self.hidden, self.hidden_bias)
         _add_product(x, nn.functional.gelu(inside), self.output, self.output_bias)
 
 
@@ -211,7 +230,7 @@ class Trunk(nn.Module):
     def forward(self, x: Tensor) -> None:
         """Change features `x`, shape (frames, bands, dim), contiguous, in place."""
         frames, bands, _ = x.shape
-        tokens = CPU_TOKENS if x.device.type == "cpu" else GPU_TOKENS
+        tokens = CPU_TOKENS if on_processor(x) else GPU_TOKENS
         for stage in self._stages:
             for part in torch.split(x, max(1, tokens // frames), dim=1):
                 stage.attention(part.transpose(0, 1))
@@ -222,9 +241,11 @@ class Trunk(nn.Module):
 
 def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None) -> None:
     """Add ``values @ weights + bias`` to `x`, without a tensor for the product if possible."""
-    if x.is_contiguous():
+    if weights.dtype != x.dtype:
+        x += values @ weights
+    elif x.is_contiguous():
         x.flatten(0, 1).addmm_(values.flatten(0, 1), weights)
-    elif x.device.type == "cpu":
+    elif on_processor(x):
         for sequence, value in zip(x, values, strict=True):
             sequence.addmm_(value, weights)
     else:

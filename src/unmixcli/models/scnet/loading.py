@@ -25,7 +25,11 @@ _VARIANTS = {
 
 
 def load_model(
-    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: Sequence[str],
+    device: str,
+    precision: str = "float32",
 ) -> Model:
     """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
@@ -35,6 +39,8 @@ def load_model(
     parameters = Parameters.of(card)
     file = open_weights(card, weights, WHAT)
     network = build_network(file, parameters)
+    if precision != "float32":
+        network.compute_in(getattr(torch, precision))
     return make_model(network, file, card, parameters, targets, device)
 
 

@@ -201,7 +201,7 @@ class Download:
         return headers
 
     def _begin(self, url: str, response: httpx.Response) -> None:
-        """Start an empty partial file, and note how to ask later whether the source changed."""
+        """Start an empty partial file, and store the validator for resuming it."""
         etag = _header(response.headers.get("ETag", ""))
         modified = _header(response.headers.get("Last-Modified", ""))
         validator = etag if etag.startswith('"') else modified
@@ -225,12 +225,10 @@ class Download:
             total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
         right = self.expected.size
         if right is not None and total not in (None, right):
-            raise Fault(
-                f"the file there has {total:,} bytes where {right:,} are right", retry=False
-            )
+            raise Fault(f"the file there has {total:,} bytes instead of {right:,}", retry=False)
         if right is None and (total or 0) > self._most:
             raise Fault(
-                f"the file there has {total:,} bytes where {self._most:,} at most can be right",
+                f"the file there has {total:,} bytes, but at most {self._most:,} are expected",
                 retry=False,
             )
         return total or right
@@ -263,7 +261,7 @@ class Download:
         if total:
             return Fault(f"more came than the {total:,} bytes of the file", content=True)
         self.discard()  # an endless body must not fill the disk
-        return Fault(f"more came than the {self._most:,} bytes that it can have", retry=False)
+        return Fault(f"the server sent more than the expected {self._most:,} bytes", retry=False)
 
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
@@ -305,7 +303,7 @@ class Download:
 
     @property
     def _most(self) -> int:
-        """The bytes of a file of which the exact size is not known."""
+        """The largest possible size of a file whose exact size is unknown."""
         return 2 * self.about if self.about else self.policy.largest
 
     @property
@@ -318,5 +316,5 @@ class Download:
 
 
 def _header(value: object) -> str:
-    """Return what can be sent back to a server, empty for anything else."""
+    """Return a validator that is safe to send back to a server, or an empty string."""
     return value if isinstance(value, str) and re.fullmatch(r"[ -~]{1,1000}", value) else ""

@@ -15,7 +15,7 @@ from ...errors import FetchError
 from ...words import plain
 
 _LONGEST = 80
-"""Characters of a server's words that are shown."""
+"""Number of characters of a server's message to show."""
 _A_YEAR = 365 * 86400.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
@@ -100,7 +100,7 @@ def check_response(response: httpx.Response) -> None:
         wait = _retry_after(response.headers.get("Retry-After", ""))
         words = plain(response.reason_phrase, _LONGEST)
         reason = f"the server answers {status} {words}".rstrip()
-        reason += f", to be asked again in {wait:.0f} s" if wait else ""
+        reason += f" (try again in {wait:.0f} s)" if wait else ""
         raise Fault(reason, retry=status in _PASSING, wait=wait)
     if response.headers.get("Content-Type", "").startswith("text/html"):
         # Networks in hotels and offices answer any request with a login page.

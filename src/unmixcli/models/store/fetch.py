@@ -179,14 +179,14 @@ class Fetcher:
         if found is None:
             raise fetch_error(card.name, weights.file, download.faults)
         self._tell_doubt(card, spot, found)
-        # First what the file must be, then the file: a crash in between loses nothing.
+        # First the digest, then the file, so that a crash in between loses nothing.
         spot.learn(expected, found)
         place(spot.part, spot.final)
         spot.part_notes.unlink(missing_ok=True)
         return found.size
 
     def _tell_doubt(self, card: ModelCard, spot: Place, found: Hasher) -> None:
-        """Say how little is known of a file that is fetched for the first time."""
+        """Warn, at the first download, that the file's digest is not fully known."""
         if spot.expected().complete:
             return
         prefix = spot.weights.sha256_prefix
@@ -194,8 +194,8 @@ class Fetcher:
         self._tell(
             card,
             spot,
-            f"{spot.weights.file}: {known} published; from now on it must be the file that came "
-            f"just now, sha256 {found.sha256}",
+            f"{spot.weights.file}: {known} published; the digest of this download is now "
+            f"recorded and enforced: sha256 {found.sha256}",
         )
 
     def _tell(self, card: ModelCard, spot: Place, note: str) -> None:

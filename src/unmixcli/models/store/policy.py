@@ -18,6 +18,6 @@ class Policy:
     """Longest Retry-After to obey; an address that asks for more is dropped."""
     redirects: int = 8
     largest: int = 20 * 10**9
-    """Bytes of a file of which the catalogue says no size at all."""
+    """Size limit in bytes for a file without a size in the catalogue."""
     parallel: int = 4
     """Files downloaded at the same time."""

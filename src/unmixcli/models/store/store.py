@@ -26,7 +26,7 @@ class FileCheck:
     file: str
     path: Path
     status: Literal["good", "damaged", "missing", "unknown"]
-    """"unknown" means that the file's digest is not known."""
+    """Unknown: no digest of the file is known."""
     reason: str = ""
 
 
