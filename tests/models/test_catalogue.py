@@ -29,12 +29,14 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def shipped() -> dict[str, ModelCard]:
-    return {c.name: c for plugin in ("openunmix", "hdemucs") for c in shipped_cards(plugin)}
+    return {
+        c.name: c for plugin in ("openunmix", "demucs", "hdemucs") for c in shipped_cards(plugin)
+    }
 
 
 def test_what_ships():
     cards = shipped()
-    assert {"umxhq", "umx", "umxl", "umxse", "hdemucs"} <= set(cards)
+    assert {"umxhq", "umx", "umxl", "umxse", "hdemucs", "htdemucs", "hdemucs_mmi"} <= set(cards)
     vocals = cards["umxhq"].weights[0]
     assert vocals.file == "vocals-b62c91ce.pth" and vocals.size == 35_637_796
     assert vocals.urls == (
@@ -64,6 +66,9 @@ def test_files_for_some_targets():
     assert [w.file for w in umxhq.files_for(["drums"])] == ["drums-9619578f.pth"]
     hdemucs = shipped()["hdemucs"]
     assert len(hdemucs.files_for(["drums"])) == 1
+    bag = shipped()["htdemucs_ft"]
+    assert [w.file for w in bag.files_for(["vocals"])] == ["04573f0d-f3cf25b2.th"]
+    assert len(bag.files_for(bag.targets)) == 4
 
 
 def test_mirrors_paths_and_like(tmp_path):

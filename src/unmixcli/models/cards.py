@@ -126,7 +126,7 @@ class ModelCard(BaseModel):
     targets: tuple[Name, ...] = Field(min_length=1)
     rest: Name | None = None
     """The target that no network estimates: the mixture minus all the others."""
-    sample_rate: int = Field(gt=0)
+    sample_rate: int = Field(gt=0, le=1_536_000)
     channels: int | None = Field(default=None, gt=0)
     """Number of channels of the model; None if it accepts any."""
     licence: str = ""
