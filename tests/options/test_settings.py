@@ -67,6 +67,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "clip": ("'rescale'", "rescale", "rescale"),
         "sample_rate": ("48000", "48000", 48000),
         "tags": ("false", "off", False),
+        "sum": ("'exact'", "exact", "exact"),
         "page": ("true", "true", True),
         "overwrite": ("true", "true", True),
         "skip_existing": ("true", "true", True),

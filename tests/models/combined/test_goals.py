@@ -25,8 +25,11 @@ def remote(server, name, *targets, there=True, **more):
     return card.model_copy(update={"licence": more.get("licence", "MIT")})
 
 
+COSTS = {"scnet-large": 12, "scnet": 4, "hdemucs": 0.8, "umxhq": 0.15, "umx-synth": 0.05}
+
+
 def local(name, *targets, **more):
-    return toy(name, *(targets or FOUR), **more)
+    return toy(name, *(targets or FOUR), cost=COSTS.get(name), **more)
 
 
 def chosen(registry, **options):
@@ -77,7 +80,7 @@ def test_without_a_licence_nothing_is_chosen():
 
 def test_models_of_others_are_not_chosen_for_their_name():
     registry = registry_of(local("umxhq"))
-    with pytest.raises(ModelError, match="no installed model is for stems"):
+    with pytest.raises(ModelError, match="no installed model serves stems"):
         Order.of(SeparationConfig.parse(goal="stems"), registry)
 
 
@@ -150,7 +153,7 @@ def test_only_what_the_goal_needs_is_fetched(server, store):
 
 
 def test_a_goal_or_a_model_not_both(home):
-    with pytest.raises(UsageError, match="either a model or what to choose one for"):
+    with pytest.raises(UsageError, match="give either --model or --for, not both"):
         SeparationConfig.parse(goal="stems", model="umxhq")
     with pytest.raises(UsageError, match="goal 'singing'"):
         SeparationConfig.parse(goal="singing")
