@@ -72,7 +72,7 @@ def some(names: Sequence[str]) -> str:
     >>> some(["a", "b", "c", "d"])
     'a, b, c and 1 more'
     """
-    shown = ", ".join(names[:3])
+    shown = ", ".join(plain(name, 100) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 

@@ -75,7 +75,7 @@ def test_list(unmix):
     assert b.split() == ["b", "?", "?", "no", "-*", "6.5"]
     assert c.split()[-2:] == ["-", "9.2"]
     # Figures of different yardsticks have columns of their own.
-    heads = [line for line in lines if "licence" in line]
+    heads = [line for line in lines if " licence  " in line]
     assert [line.split()[0] for line in heads] == ["Vocals", "Others"]
     assert "MUSDB median" in heads[0] and "ten sines" in heads[1]
     assert "Not for commercial use." not in run.out and "unmix models info NAME" in run.out

@@ -32,12 +32,14 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def shipped() -> dict[str, ModelCard]:
-    return {c.name: c for plugin in ("openunmix", "hdemucs") for c in shipped_cards(plugin)}
+    return {
+        c.name: c for plugin in ("openunmix", "demucs", "hdemucs") for c in shipped_cards(plugin)
+    }
 
 
 def test_what_ships():
     cards = shipped()
-    assert {"umxhq", "umx", "umxl", "umxse", "hdemucs"} <= set(cards)
+    assert {"umxhq", "umx", "umxl", "umxse", "hdemucs", "htdemucs", "hdemucs_mmi"} <= set(cards)
     vocals = cards["umxhq"].weights[0]
     assert vocals.file == "vocals-b62c91ce.pth" and vocals.size == 35_637_796
     assert vocals.urls == (
@@ -72,9 +74,7 @@ def test_every_model_resolves_and_is_complete():
         assert card.licence and card.title
         assert card.licensed or card.restriction  # nobody has to guess what that means
         assert card.cost
-        assert bool(card.quality_on) == bool(card.yardstick) and (
-            card.quality or not card.yardstick
-        )
+        assert bool(card.quality_on) == bool(card.yardstick)
         assert len({t.casefold() for t in card.targets}) == len(card.targets)
         assert card.rest is None or card.rest in card.usual
         for weights in card.weights:
@@ -125,6 +125,9 @@ def test_files_for_some_targets():
     assert [w.file for w in umxhq.files_for(["drums"])] == ["drums-9619578f.pth"]
     hdemucs = shipped()["hdemucs"]
     assert len(hdemucs.files_for(["drums"])) == 1
+    bag = shipped()["htdemucs_ft"]
+    assert [w.file for w in bag.files_for(["vocals"])] == ["04573f0d-f3cf25b2.th"]
+    assert len(bag.files_for(bag.targets)) == 4
 
 
 def test_mirrors_paths_and_like(tmp_path):

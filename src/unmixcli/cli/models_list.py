@@ -125,8 +125,9 @@ def _table(group: Group, models: Sequence[ListedModel], width: int) -> Table:
         table.add_column(name, min_width=least, no_wrap=True)
     measures = list(dict.fromkeys(model.yardstick for model in models if model.yardstick))
     for measure in measures:
-        longest = max(map(len, measure.split()))
-        table.add_column(measure, justify="right", min_width=longest, max_width=14)
+        cells = [quality_of(m, group) for m in models if m.yardstick == measure]
+        longest = max(map(len, [*measure.split(), *cells]))
+        table.add_column(measure, justify="right", width=longest)
     with_counts = len({len(model.targets) for model in models}) > 1 or group.title.startswith("six")
     if with_counts:
         table.add_column("stems", justify="right", no_wrap=True)

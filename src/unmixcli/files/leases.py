@@ -111,6 +111,13 @@ class Lease:
         self.release()
 
 
+def sweep_lease(path: Path) -> None:
+    """Remove a lease whose owner has died, if there is one."""
+    with contextlib.suppress(OSError):
+        if path.exists() and _abandoned(path):
+            _take_away(path)
+
+
 def _abandoned(path: Path) -> bool:
     """Return whether a lease is no longer renewed."""
     try:

@@ -129,7 +129,7 @@ class ModelCard(BaseModel):
     rest: Name | None = None
     """The target that no network estimates: the mixture minus the others, or minus
     the other default targets if there are any."""
-    sample_rate: int = Field(gt=0)
+    sample_rate: int = Field(gt=0, le=1_536_000)
     channels: int | None = Field(default=None, gt=0)
     """Number of channels of the model; None if it accepts any."""
     licence: str = ""

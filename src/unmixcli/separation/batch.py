@@ -147,6 +147,7 @@ class Batch:
         return Outcome(source, track)
 
     def _skipped(self, destination: Destination) -> Skipped:
+        destination.tidy()
         return Skipped(destination.stems, missing_page(self._order, destination))
 
     def _load(self) -> Separator:

@@ -189,8 +189,10 @@ def _matching(pattern: Path, fixed: Path) -> list[Path]:
 
 def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     """Compare the parts of a path with those of a pattern, ``**`` standing for any folders."""
-    if not pattern or not parts:
-        return not pattern and not parts
+    if not parts:
+        return all(part == "**" for part in pattern)
+    if not pattern:
+        return False
     if pattern[0] == "**":
         return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
     return fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])

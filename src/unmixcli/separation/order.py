@@ -195,7 +195,8 @@ class Order:
 def _known(config: SeparationConfig, known: KnownModel, registry: Registry) -> KnownModel:
     """Wrap a model to be averaged over views of the mixture, if the options ask for that."""
     wanted = AVERAGING & set(config.options)
-    return registry.averaged(known) if wanted - set(known.option_names) else known
+    own = set(known.options.model_fields) if known.options else set()
+    return registry.averaged(known) if wanted - own else known
 
 
 def _ranked(config: SeparationConfig, registry: Registry) -> list[Ranked]:

@@ -13,7 +13,7 @@ from ..audio.reading import refuse_missing
 from ..audio.tags import Tags, read_tags
 from ..audio.writing import refuse_existing
 from ..errors import BusyError, DoneError, InputError, OutputError
-from ..files.leases import Lease
+from ..files.leases import Lease, sweep_lease
 from ..files.paths import identity
 from ..files.readers import FileView
 from ..words import display
@@ -100,9 +100,9 @@ class Destination:
         OutputError
             If the output folder cannot be written.
         """
-        path = self.manifest.path
+        path = self._lease
         try:
-            lease = Lease.take(path.with_name(f"{path.name}.lease"))
+            lease = Lease.take(path)
         except OSError as error:
             raise OutputError(
                 f"{display(path.parent)} cannot be written: {error.strerror}; "
@@ -114,6 +114,14 @@ class Destination:
                 f"{display(path.parent)}; wait for it, or choose another folder with --outdir"
             )
         return lease
+
+    def tidy(self) -> None:
+        """Remove the claim that a process left behind which died when its stems were done."""
+        sweep_lease(self._lease)
+
+    @property
+    def _lease(self) -> Path:
+        return self.manifest.path.with_name(f"{self.manifest.path.name}.lease")
 
     def replaceable(self, recipe: Recipe, *, overwrite: bool, skip_existing: bool) -> set[Path]:
         """Return the files that may be replaced.

@@ -57,6 +57,8 @@ class Recipe:
             made = entry.get(kind)
             made = made if isinstance(made, dict) else {}
             for name, value in wanted.items():
+                if made.get(name) != value and kind == "model_options" and name in ("own", "parts"):
+                    return f"with other options of {self.model} or its members"
                 if made.get(name) != value:
                     return f"with {name} {_shown(made.get(name))} instead of {_shown(value)}"
         return None

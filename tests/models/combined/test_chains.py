@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import tracemalloc
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from combinations import Toys, registry_of, separate, toy
 from streams import ArrayMixture, noise
 from unmixcli.audio import resampling
-from unmixcli.errors import SpoolError
+from unmixcli.errors import ModelError, SpoolError
 from unmixcli.models.combined import spool
 from unmixcli.models.interface import Request, ignore
 
@@ -196,3 +197,31 @@ def test_progress_goes_from_stage_to_stage():
         and told[-1][0] == "3/3 separating"
         and told[-1][1] == pytest.approx(1)
     )
+
+
+def test_a_chain_is_averaged_as_a_whole():
+    registry = registry_of(VOICES, BAND, PARTS)
+    chain = registry.compose("tree", TREE)
+    mixture = noise(20_000)
+    averaged = registry.averaged(chain)
+    assert averaged.card.name == "tree" and averaged.card.targets == chain.card.targets
+    options = {"shifts": "2", "polarity": "true", "gain": "0.5"}
+    stems = separate(registry, averaged, mixture, options=options)
+    plain = separate(registry, chain, mixture, options={"gain": "0.5"})
+    assert np.abs(stems - plain).max() < 1e-7
+
+
+def test_a_stage_that_fails_is_named():
+    class Short(Toys):
+        def load(self, card, weights, targets, device):
+            model = super().load(card, weights, targets, device)
+            if card.name == "band":
+                make = model.separate
+                model.separate = lambda *asked: itertools.islice(make(*asked), 1)
+            return model
+
+    registry = registry_of(VOICES, BAND, PARTS, plugin=Short())
+    for combination in ("tree", "both"):
+        table = TREE if combination == "tree" else {"members": ["band", "band"]}
+        with pytest.raises(ModelError, match=r"toy is faulty: band ends after 1000 samples"):
+            separate(registry, registry.compose(combination, table), noise(3000))

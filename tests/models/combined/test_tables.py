@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 
 from combinations import Toys, registry_of, separate, toy
@@ -176,12 +178,28 @@ def test_the_digest_of_a_combination_covers_its_members(tmp_path):
 
 
 def test_all_that_ships_can_be_made():
-    registry = Registry(entry_points=[])
+    registry = Registry()
     assert not registry.problems
-    assert set(shipped_combinations()) <= set(shipped_names())
+    for name, table in shipped_combinations().items():
+        parts = table.get("members") or [stage["model"] for stage in table["stages"]]
+        if set(parts) <= set(shipped_names()):
+            assert registry.resolve(name).shipped
+            assert [part.card.name for part in registry.resolve(name).parts] == parts
+    assert registry.resolve("drum-parts").card.targets == (
+        "kick", "snare", "toms", "hihat", "cymbals"
+    )  # fmt: skip
+    assert not Registry(entry_points=[]).problems
 
 
 def test_ensembles_of_combinations(home):
     registry = models(home, '[two]\nmembers = ["a", "b"]\n[c]\nstages = ["two"]')
     mixture = noise(4000)
     assert (separate(registry, "two+c+a", mixture) == 0.5 * mixture).all()
+
+
+def test_the_entry_points_stay_what_they_are_once_models_are_loaded():
+    registry = registry_of(toy("a"))
+    registry.load(registry.resolve("a+a"))
+    registry.load(registry.compose("x", {"stages": ["a"]}))
+    package = importlib.import_module("unmixcli.models.combined")
+    assert callable(package.chain.compose) and callable(package.ensemble.compose)

@@ -7,7 +7,7 @@ docs/combining.md describes their tables.
 
 Turning a table into a card: `tables`, `ensemble_card`, `chain_card`, and
 `composing` for names such as ``a+b``. Turning a card into a model: `part` and
-`views`, then `ensemble` with `methods`, and `chain` with `spool`.
+`views`, then `ensembles` with `methods`, and `chains` with `spool`.
 """
 
 from .plugins import chain, ensemble

@@ -15,8 +15,8 @@ from .options import Options
 
 if TYPE_CHECKING:
     from ..interface import Model
-    from .chain import Chain
-    from .ensemble import Ensemble
+    from .chains import Chain
+    from .ensembles import Ensemble
 
 # torch is imported when a model is put together, not when models are listed.
 
@@ -44,7 +44,7 @@ class _Ensembles(_Combination):
     def assemble(
         self, card: ModelCard, models: Sequence[Model | None], targets: Sequence[str]
     ) -> Ensemble:
-        from .ensemble import Ensemble
+        from .ensembles import Ensemble
 
         return Ensemble(card, models, targets)
 
@@ -58,7 +58,7 @@ class _Chains(_Combination):
     def assemble(
         self, card: ModelCard, models: Sequence[Model | None], targets: Sequence[str]
     ) -> Chain:
-        from .chain import Chain
+        from .chains import Chain
 
         return Chain(card, models, targets)
 

@@ -81,10 +81,13 @@ def convolve(
     padding: tuple[int, int] = (0, 0),
     groups: int = 1,
 ) -> torch.Tensor:
-    """Convolve (batch, bins, frames, channels) over bins, by ``stride``, and frames."""
-    image = x.permute(0, 3, 1, 2)
+    """Convolve (batch, bins, frames, channels) over bins, by ``stride``, and frames.
+
+    In the type of the weight; the result has the type of ``x``.
+    """
+    image = x.to(weight.dtype).permute(0, 3, 1, 2)
     image = F.conv2d(image, weight, bias, (stride, 1), padding, groups=groups)
-    return image.permute(0, 2, 3, 1)
+    return image.permute(0, 2, 3, 1).to(x.dtype)
 
 
 class Compress(nn.Module):

@@ -36,7 +36,8 @@ class DualPath(nn.Module):
         for axis, (norm, lstm, linear) in enumerate(paths, start=1):
             steps = _normalise(x, norm).movedim(axis, 0)
             # All sequences of the layer in one call: (steps, sequences, channels).
-            estimate = linear(lstm(steps.flatten(1, 2))[0])
+            sequences = steps.flatten(1, 2).to(next(linear.parameters()).dtype)
+            estimate = linear(lstm(sequences)[0])
             x = x + estimate.view(steps.shape).movedim(0, axis)
         return x
 

@@ -11,7 +11,7 @@ from ..cards import ModelCard
 from ..chunked.loading import make_model, open_weights
 from ..chunked.sizing import Sizing
 from ..interface import Model
-from ..tensors import TensorFile, load_into
+from ..tensors import TensorFile, load_into, not_a_network
 from .network import SCNet, Sizes
 from .parameters import Parameters
 from .spectrum import Spectrum
@@ -25,7 +25,11 @@ _VARIANTS = {
 
 
 def load_model(
-    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: Sequence[str],
+    device: str,
+    precision: str = "float32",
 ) -> Model:
     """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
@@ -35,6 +39,8 @@ def load_model(
     parameters = Parameters.of(card)
     file = open_weights(card, weights, WHAT)
     network = build_network(file, parameters)
+    if precision != "float32":
+        network.compute_in(getattr(torch, precision))
     return make_model(network, file, card, parameters, targets, device)
 
 
@@ -46,19 +52,25 @@ def build_network(file: TensorFile, parameters: Parameters) -> SCNet:
     ModelError
         If the file is not exactly such a network.
     """
-    sizing = Sizing(file, WHAT)
-    sizes = _measure(sizing, parameters)
+    sizes = measure(file, parameters)
     try:
         with torch.device("meta"):  # without memory or a first guess: the file has the numbers
             network = SCNet(sizes)
     except (ArithmeticError, RuntimeError, ValueError) as error:
-        raise sizing.fault(f"its sizes do not go together ({error})") from None
+        raise not_a_network(file, WHAT, f"its sizes do not go together ({error})") from None
     load_into(network, file, WHAT)
     return network
 
 
-def _measure(file: Sizing, parameters: Parameters) -> Sizes:
-    """Read the sizes of the network off its tensors."""
+def measure(tensors: TensorFile, parameters: Parameters) -> Sizes:
+    """Read the sizes of the network off its tensors.
+
+    Raises
+    ------
+    ModelError
+        If some are missing, or do not go together.
+    """
+    file = Sizing(tensors, WHAT)
     for pattern, part in _VARIANTS.items():
         if file.count(pattern):
             raise file.fault(f"it has {part}, a variant that is not run")

@@ -198,6 +198,20 @@ class SCNet(nn.Module):
                 part.keep(self.stems, rows)
         self.stems = len(rows)
 
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Convert the weights of the LSTMs and of the convolutions over all bands.
+
+        What lies between them, norms and transforms stay float32.
+        """
+        self.separation_net.to(dtype)
+        for layer in self.separation_net.dp_modules:
+            layer.norm_layers.float()
+        for level in self.encoder:
+            level.globalconv.to(dtype)
+        for part in self.decoder.modules():
+            if isinstance(part, Fuse):
+                part.to(dtype)
+
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Map (batch, channels, samples) to (batch, stems, channels, samples)."""
         x = self._spectrum.of(audio)

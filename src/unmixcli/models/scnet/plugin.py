@@ -21,6 +21,7 @@ class _Plugin:
     """See `unmixcli.models.interface.Plugin`."""
 
     options = Options
+    precisions = ("float32", "bfloat16")
 
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("scnet")
@@ -35,12 +36,17 @@ class _Plugin:
         return own_card("scnet", file, describe)
 
     def load(
-        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+        self,
+        card: ModelCard,
+        weights: Mapping[str, Path],
+        targets: Sequence[str],
+        device: str,
+        precision: str = "float32",
     ) -> Model:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 
-        return load_model(card, weights, targets, device)
+        return load_model(card, weights, targets, device, precision)
 
 
 plugin = _Plugin()
