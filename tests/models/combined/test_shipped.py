@@ -74,7 +74,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
                      lambda: roformers.bs_roformer(num_stems=stems), **fields)  # fmt: skip
 
     mega = next(card for card in shipped_cards("roformer") if card.name == "mvsep-mega")
-    heads = {target: k for k, target in enumerate(mega.targets)}
+    heads = {target: k for k, target in enumerate(mega.estimated)}
     rofos = [
         of("melband-kim"),
         of("bs-vocals-anvuew"),
