@@ -186,7 +186,7 @@ class Registry:
         """
         files: dict[tuple[str, str], dict[str, Path]] = {}
         report = silent if progress is None else progress
-        jobs = list(known.card.holdings(targets or known.card.estimated))
+        jobs = list(known.card.holdings(targets or known.card.whole))
         store = Store(self.store.root, policy) if policy else self.store
         for outcome in store.fetch(jobs, offline=offline, report=report):
             card = outcome.card
