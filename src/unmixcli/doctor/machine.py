@@ -96,10 +96,9 @@ def torchaudio() -> Iterator[Finding]:
         yield Finding.of(
             "torchaudio",
             "torchaudio",
-            "broken",
-            f"cannot be imported, most likely because {have} do not fit each other; models that "
-            f"need it, such as hdemucs, cannot be loaded, but others work; "
-            f"the cause: {words(error)}",
+            "note",
+            f"cannot be imported, most likely because {have} do not fit each other; no model that "
+            f"ships needs it, but plugins may; the cause: {words(error)}",
             "install both from the same place: pip install --force-reinstall torch torchaudio",
         )
         return

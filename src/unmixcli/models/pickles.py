@@ -11,14 +11,17 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ..errors import ModelError
 from .unpickling import Machine, Storage
 
 MAX_PICKLE = 16 << 20
-"""Largest pickle in bytes: a network of 20,000 tensors takes 4 MB, and objects take memory."""
+"""Bytes of a pickle: a network of 20,000 tensors takes 4 MB."""
+MAX_OPERATIONS = 3_000_000
+"""Operations of a pickle: those 20,000 tensors take 800,000, and each takes memory and time."""
 
+_PICKLE = b"\x80"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
@@ -53,6 +56,10 @@ def open_pickled(path: Path) -> Pickled:
         if zipfile.is_zipfile(path):
             return _open_archive(path)
         with path.open("rb") as file:
+            first = file.read(1)
+            file.seek(0)
+            if first != _PICKLE:
+                raise _unreadable(path, "neither an archive nor a stream of PyTorch's")
             return _open_stream(path, file)
     except ModelError:
         raise
@@ -97,7 +104,7 @@ def _open_archive(path: Path) -> Pickled:
 
 def _open_stream(path: Path, file: IO[bytes]) -> Pickled:
     if _run(path, file).result != _MAGIC or _run(path, file).result != _PROTOCOL:
-        raise _unreadable(path, "neither an archive nor a stream of PyTorch")
+        raise _unreadable(path, "a pickle, but not a stream of PyTorch")
     system = _run(path, file).result
     if not isinstance(system, dict) or not system.get("little_endian"):
         raise _unreadable(path, "written on a big-endian machine")
@@ -136,7 +143,7 @@ def _guarded(path: Path, read: Read) -> Read:
     def guarded(storage: Storage) -> bytearray:
         try:
             return read(storage)
-        except (OSError, LookupError, RuntimeError, zipfile.BadZipFile):
+        except (OSError, LookupError, RuntimeError, ValueError, zipfile.BadZipFile):
             raise _unreadable(path, "the numbers of a tensor are missing or damaged") from None
 
     return guarded
@@ -157,15 +164,16 @@ class _Bounded:
     def _count(self, data: bytes) -> bytes:
         self._left -= len(data)
         if self._left < 0:
-            raise _unreadable(
-                self._path, f"it describes more than {MAX_PICKLE >> 20} MB of objects"
-            )
+            raise _unreadable(self._path, f"more than {MAX_PICKLE:,} bytes of objects")
         return data
 
 
 def _run(path: Path, file: IO[bytes]) -> Machine:
     """Run one pickle; leave the file's position behind it."""
     machine = Machine(path)
-    for operation, argument, _ in pickletools.genops(_Bounded(path, file)):  # type: ignore[arg-type]
+    bounded: Any = _Bounded(path, file)
+    for count, (operation, argument, _) in enumerate(pickletools.genops(bounded)):
+        if count == MAX_OPERATIONS:
+            raise _unreadable(path, f"more than {MAX_OPERATIONS:,} objects")
         machine.step(operation.name, argument)
     return machine

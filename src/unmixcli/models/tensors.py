@@ -8,7 +8,7 @@ and, in `load_into`, with the network.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..errors import ModelError
+from ..words import some
 from .pickles import open_pickled
 from .recognise import recognise
 from .unpickling import Storage, StoredTensor
@@ -118,7 +119,11 @@ def refuse_infinite(path: Path, state: Mapping[str, torch.Tensor]) -> None:
 
 
 def load_into(
-    network: nn.Module, file: TensorFile, what: str, names: Mapping[str, str] | None = None
+    network: nn.Module,
+    file: TensorFile,
+    what: str,
+    key_of: Callable[[str], str] = str,
+    unused: Collection[str] = (),
 ) -> None:
     """Load a network's parameters, if the file has exactly those.
 
@@ -129,8 +134,10 @@ def load_into(
     file : TensorFile
     what : str
         The kind of network, for messages: "a Hybrid Demucs network".
-    names : mapping of str to str, optional
-        The network's name for each tensor of the file to read, if the names differ.
+    key_of : callable
+        Maps the network's name of a tensor to the file's, if the names differ.
+    unused : collection of str
+        Keys that the file may have although no network needs them.
 
     Raises
     ------
@@ -138,23 +145,23 @@ def load_into(
         If tensors are missing, unknown or of another shape. The message names
         the first few, and the family of the file if it is known.
     """
-    names = {key: key for key in file.shapes} if names is None else names
-    found = {name: (key, file.shapes[key]) for key, name in names.items()}
-    expected = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    missing = sorted(expected.keys() - found.keys())
-    foreign = sorted(found[name][0] for name in found.keys() - expected.keys())
+    expected = {key_of(name): tensor for name, tensor in network.state_dict().items()}
+    missing = sorted(expected.keys() - file.shapes.keys())
+    foreign = sorted(file.shapes.keys() - expected.keys() - set(unused))
     reasons = [f"it lacks {some(missing)}"] if missing else []
     reasons += [f"it has {some(foreign)}, which do not belong there"] if foreign else []
     if reasons:
         raise not_a_network(file, what, " and ".join(reasons))
-    for name, shape in expected.items():
-        key, own = found[name]
-        if own != shape:
+    for key, tensor in expected.items():
+        if file.shapes[key] != tuple(tensor.shape):
             raise not_a_network(
-                file, what, f"{key} has the shape {own}, but the other tensors require {shape}"
+                file,
+                what,
+                f"{key} has the shape {file.shapes[key]}, but the other tensors require "
+                f"{tuple(tensor.shape)}",
             )
-    read = file.read(names)
-    state = {name: read.pop(key) for key, name in names.items()}
+    read = file.read(expected.keys())
+    state = {name: read.pop(key_of(name)) for name in network.state_dict()}
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)
 
@@ -162,15 +169,18 @@ def load_into(
 def not_a_network(file: TensorFile, what: str, reason: str) -> ModelError:
     """Say why a file does not hold the expected network and, if known, what it holds."""
     family = recognise(file.shapes)
-    named = "" if family is None or _nouns(family) == _nouns(what) else f"; this is {family}"
-    return ModelError(f"{file.path} is not {what}: {reason}{named}")
+    same = family is None or family.replace("checkpoint", "network") == what
+    return ModelError(
+        f"{file.path} is not {what}: {reason}" + ("" if same else f"; this is {family}")
+    )
 
 
-def some(keys: Iterable[str]) -> str:
-    """List the first three keys for a message, and count the rest."""
-    keys = [key if key.isprintable() and len(key) <= 100 else ascii(key)[:100] for key in keys]
-    shown = ", ".join(keys[:3])
-    return shown if len(keys) <= 3 else f"{shown} and {len(keys) - 3} more"
+def quantised(path: Path) -> ModelError:
+    """Say that a file of Demucs holds quantised weights."""
+    return ModelError(
+        f"{path} is quantised (DiffQ), which is not supported; use the file of the same network "
+        "without it, whose name has no q"
+    )
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:
@@ -178,10 +188,6 @@ def _is_finite(tensor: torch.Tensor) -> bool:
         return True
     lowest, highest = torch.aminmax(tensor)  # NaN if any number is
     return math.isfinite(lowest) and math.isfinite(highest)
-
-
-def _nouns(name: str) -> str:
-    return name.split(" ", 1)[1].rsplit(" ", 1)[0]
 
 
 def _open_safetensors(path: Path) -> TensorFile:
@@ -219,6 +225,8 @@ def _open_checkpoint(path: Path, unused: Collection[str]) -> TensorFile:
     wrapper = next((name for name in WRAPPERS if isinstance(content.get(name), dict)), None)
     extras = {} if wrapper is None else {k: v for k, v in content.items() if k != wrapper}
     inside = content if wrapper is None else content[wrapper]
+    if "__quantized" in inside:
+        raise quantised(path)
     entries = {str(key): value for key, value in inside.items() if key not in unused}
     tensors = {key: value for key, value in entries.items() if isinstance(value, StoredTensor)}
     if strangers := sorted(entries.keys() - tensors.keys()):

@@ -34,7 +34,9 @@ _DTYPES = {
     "ComplexDouble": ("complex128", 16),
 }
 # The parts of numpy's numbers, which training snapshots contain.
-_NUMPY = re.compile(r"numpy\.(_?core\.multiarray\.scalar|dtype)|_codecs\.encode")
+_NUMPY = re.compile(r"numpy\.(_?core\.multiarray\.scalar|dtype)")
+# Classes that a package of Demucs names: of its network, and of how it was quantised.
+_NAMED = ("demucs.", "diffq.")
 _FRACTION = re.compile(r"-?\d{1,18}(/[1-9]\d{0,17})?", re.ASCII)
 
 
@@ -200,7 +202,7 @@ class Machine:
         elif name == "STACK_GLOBAL":
             self._stack.append(self._find(".".join(self._pop(2))))
         elif name == "BINPERSID":
-            self._stack.append(self._storage(*self._pop(1)))
+            self._stack.append(self._refer(*self._pop(1)))
         elif name == "REDUCE":
             function, arguments = self._pop(2)
             self._stack.append(self._call(function, *arguments))
@@ -214,7 +216,7 @@ class Machine:
 
     def _find(self, name: str) -> Named:
         storage = re.fullmatch(r"torch\.(\w+)Storage", name)
-        known = name in _CALLS or name.startswith("demucs.") or (storage and storage[1] in _DTYPES)
+        known = name in _CALLS or name.startswith(_NAMED) or (storage and storage[1] in _DTYPES)
         if known or _NUMPY.fullmatch(name) or re.fullmatch(r"torch\.[a-z]+\d+", name):
             return Named(name)
         raise NeedsCodeError(self._path, name)
@@ -227,7 +229,9 @@ class Machine:
             return _NOTHING
         raise NeedsCodeError(self._path, name)
 
-    def _storage(self, words: tuple[Any, ...]) -> Storage:
+    def _refer(self, words: tuple[Any, ...]) -> Storage | Named:
+        if words[0] == "module":  # how the older layout names a class of networks
+            return _a(Named, words[1])  # type: ignore[no-any-return]
         kind, type_, key, _device, count = words[:5]
         found = re.fullmatch(r"torch\.(\w+)Storage", _a(Named, type_).name)
         if kind != "storage" or found is None or not isinstance(key, str) or _natural(count) < 0:
@@ -280,7 +284,15 @@ def _fraction(numerator: Any, denominator: Any = 1) -> Fraction:
     return Fraction(_a(int, numerator), _a(int, denominator))
 
 
+def _encode(text: Any, encoding: Any) -> bytes:
+    """Return bytes as older pickles have them."""
+    if encoding != "latin1":
+        raise ValueError("not bytes")
+    return _a(str, text).encode("latin1")  # type: ignore[no-any-return]
+
+
 _CALLS: Mapping[str, Callable[..., object]] = {
+    "_codecs.encode": _encode,
     "collections.OrderedDict": lambda items=(): dict(items),
     "fractions.Fraction": _fraction,
     "torch.Size": lambda sizes=(): tuple(sizes),

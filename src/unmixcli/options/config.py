@@ -208,8 +208,8 @@ class SeparationConfig(BaseModel):
     )
     device: str = Field(
         default="auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="Device to compute on: auto, cpu, cuda, cuda:N or mps.",
+        pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$",
+        description="Device to compute on: auto, cpu, cuda, cuda:N, mps (Apple) or xpu (Intel).",
     )
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)

@@ -17,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 
 from ...audio.reading import HIGHEST_RATE
 from ...errors import ModelError
-from ..tensors import refuse_infinite, some
+from ...words import some
+from ..tensors import refuse_infinite
 from .input_layers import LogBandFront
 from .network import Affine, Trunk
 from .output_layers import BandMaskHead, Ranges

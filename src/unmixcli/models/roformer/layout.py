@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import ModelError
-from ..tensors import Shape, TensorFile, not_a_network, some
+from ...words import some
+from ..tensors import Shape, TensorFile, not_a_network
 from .bands import Band
 from .mel import mel_table
 from .variants import variant_of

@@ -139,7 +139,7 @@ class SegmentedModel:
 
     def _prepare(self, segment: Segment, audio: Block, moments: Moments | None) -> torch.Tensor:
         """Return the network's input for a segment, shape (channels, segment.width)."""
-        samples = torch.tensor(audio, device=self._device)
+        samples = _to(audio, self._device)
         if moments:
             mean, scale = moments
             samples = (samples - mean) / scale
@@ -176,3 +176,10 @@ class SegmentedModel:
                 f"many channels and samples and at least {needed} stems"
             )
         return stems[:, self._rows].float()
+
+
+def _to(audio: Block, device: torch.device) -> torch.Tensor:
+    """Copy audio to a device; a CUDA device goes on with earlier work meanwhile."""
+    if device.type != "cuda":
+        return torch.tensor(audio, device=device)
+    return torch.tensor(audio).pin_memory().to(device, non_blocking=True)

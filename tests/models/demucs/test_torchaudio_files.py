@@ -1,10 +1,9 @@
-"""Hybrid Demucs from its file to the command: what loads, what is refused, what is missing."""
+"""torchaudio's Hybrid Demucs from its file to the command: what loads, and what is refused."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,16 @@ import soundfile
 import torch
 from safetensors.torch import save_file
 
-from hdemucs_networks import RATE, SOURCES, card, tiny
-from running import environment, unmix
+from demucs_networks import network, save_package
+from running import unmix
+from torchaudio_networks import RATE, SOURCES, card, tiny
 from unmixcli import Separator
 from unmixcli.errors import ModelError, UsageError
-from unmixcli.models.hdemucs import loading
+from unmixcli.models.demucs import torchaudio_layout
+from unmixcli.models.demucs.loading import build_torchaudio, load_torchaudio
+from unmixcli.models.demucs.network import build_network
 from unmixcli.models.registry import Registry
+from unmixcli.models.tensors import open_tensors
 
 models = pytest.importorskip("torchaudio.models", exc_type=Exception)
 
@@ -35,31 +38,65 @@ def save(folder: Path, content: object) -> Path:
 def load(path: Path, **fields: Any) -> Any:
     described = card(path, **fields)
     weights = {item.file: path for item in described.weights}
-    return loading.load_model(described, weights, described.targets, "cpu")
+    return load_torchaudio(described, weights, described.targets, "cpu")
 
 
-def test_the_published_network_is_recognised() -> None:
+def build_from(path: Path) -> Any:
+    return build_torchaudio(open_tensors(path), card(path))
+
+
+@pytest.mark.parametrize(("nfft", "depth"), [(1024, 5), (2048, 6), (4096, 6)])
+@torch.inference_mode()
+def test_the_network_is_torchaudios(tmp_path: Path, nfft: int, depth: int) -> None:
+    """The three sizes that torchaudio has names for, with fewer channels."""
+    torch.manual_seed(3)
+    theirs = models.HDemucs(list(SOURCES), channels=8, nfft=nfft, depth=depth).eval()
+    for name, parameter in theirs.named_parameters():
+        if name.endswith("scale"):
+            parameter.normal_(0, 0.5)
+    ours = build_from(save(tmp_path, theirs.state_dict()))
+    for length in (nfft // 2, nfft // 2 + 1, 10_000):
+        audio = 0.3 * torch.randn(2, 2, length) + 0.05
+        torch.testing.assert_close(ours(audio), theirs(audio), rtol=0, atol=1e-5)
+
+
+def test_the_published_network_is_recognised(tmp_path: Path) -> None:
     with torch.device("meta"):
         network = models.hdemucs_high(sources=list(SOURCES))
-    sizes = loading._measure(Path("x"), network.state_dict(), card(Path("x")))
+    shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    file = open_tensors(save(tmp_path, {"x": torch.ones(1)}))
+    file = replace(file, shapes=shapes)
+    arguments = torchaudio_layout.measure(file, card(file.path))
+    assert (arguments.nfft, arguments.depth, arguments.channels) == (4096, 6, 48)
     with torch.device("meta"):
-        again = models.HDemucs(list(SOURCES), **sizes)
-    assert (again.nfft, again.depth) == (4096, 6)
-    loading._compare(Path("x"), network.state_dict(), again.state_dict())
+        ours = build_network(arguments)
+    left_out = torchaudio_layout.unused(file)
+    assert set(left_out) < shapes.keys()
+    expected = {
+        torchaudio_layout.key_of(name): tuple(value.shape)
+        for name, value in ours.state_dict().items()
+    }
+    assert {key: shape for key, shape in shapes.items() if key not in left_out} == expected
+
+
+def test_safetensors_and_half_precision(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    save_file({key: value.half() for key, value in tiny().state_dict().items()}, path)
+    made = build_from(path)
+    assert all(value.dtype == torch.float32 for value in made.state_dict().values())
+    assert not any(value.requires_grad for value in made.parameters())
+
+
+def test_a_package_of_demucs_is_named(tmp_path: Path) -> None:
+    path = save_package(network("HDemucs"), tmp_path)
+    with pytest.raises(ModelError, match=r"of torchaudio: it lacks .*; this is a Hybrid"):
+        load(path)
 
 
 def test_other_sizes_load(tmp_path: Path) -> None:
     path = save(tmp_path, tiny(("speech", "noise"), channels=1).state_dict())
     model = load(path, targets=("speech", "noise"), channels=1)
     assert (model.targets, model.channels, model.sample_rate) == (("speech", "noise"), 1, RATE)
-
-
-def test_safetensors_and_half_precision(tmp_path: Path) -> None:
-    path = tmp_path / "tiny.safetensors"
-    save_file({key: value.half() for key, value in tiny().state_dict().items()}, path)
-    network = loading.build_network(models.HDemucs, path, card(path))
-    assert all(value.dtype == torch.float32 for value in network.state_dict().values())
-    assert not any(value.requires_grad for value in network.parameters())
 
 
 def without(key: str) -> Callable[[State], object]:
@@ -77,18 +114,24 @@ def with_shape(key: str, *shape: int) -> Callable[[State], object]:
         (without("freq_encoder.0.conv.weight"), "it lacks freq_encoder.0.conv.weight"),
         (without("freq_emb.embedding.weight"), "it lacks freq_emb.embedding.weight"),
         (lambda state: state | {"extra": torch.zeros(1)}, "it has extra, which do not belong"),
-        (with_shape("time_encoder.1.conv.bias", 9), r"the shape \(9,\), and the other"),
+        (with_shape("time_encoder.1.conv.bias", 9), r"the shape \(9,\), but the other"),
         (
             with_shape("freq_encoder.0.conv.weight", 0, 0, 8, 1),
             "it lacks freq_encoder.0.conv.weight",
         ),
         (with_shape("freq_encoder.1.conv.weight", 1, 4, 8, 1), "do not go together|the shape"),
         (with_shape("freq_emb.embedding.weight", 100, 4), "do not go together|the shape"),
-        (with_shape("freq_encoder.99999.conv.weight", 1), "not a Hybrid Demucs network"),
-        (lambda state: {"fc1.weight": torch.zeros(3, 3)}, "not a Hybrid Demucs network: it lacks"),
-        (lambda state: {}, "not a Hybrid Demucs network: it lacks"),
+        (
+            with_shape("freq_encoder.99999.conv.weight", 1),
+            "not a Hybrid Demucs network of torchaudio",
+        ),
+        (
+            lambda state: {"fc1.weight": torch.zeros(3, 3)},
+            "network of torchaudio: it lacks",
+        ),
+        (lambda state: {}, "network of torchaudio: it lacks"),
         (lambda state: list(state.values()), "holds a list"),
-        (lambda state: state | {"name": "tiny"}, "name is no tensor"),
+        (lambda state: state | {"name": "tiny"}, "name is not a tensor"),
         (lambda state: state | {"path": Path("x")}, "have to run code"),
     ],
 )
@@ -118,24 +161,6 @@ def test_a_damaged_file(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ModelError, match=r"tiny\.pt"):
             load(path)
-
-
-@pytest.mark.parametrize(
-    ("cuda", "torch_version", "ending"),
-    [
-        ("13.0", "2.14.1+cu130", "torchaudio~=2.11.0 --index-url https://download.pytorch.org/whl/cu130"),
-        (None, "2.9.0+cpu", "torchaudio~=2.9.0 --index-url https://download.pytorch.org/whl/cpu"),
-    ],
-)  # fmt: skip
-def test_how_to_install_torchaudio(
-    monkeypatch: pytest.MonkeyPatch, cuda: str | None, torch_version: str, ending: str
-) -> None:
-    monkeypatch.setattr(torch.version, "cuda", cuda)
-    monkeypatch.setattr(torch, "__version__", torch_version)
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert loading._install_command().endswith(ending)
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert "index-url" not in loading._install_command()
 
 
 @pytest.fixture
@@ -201,66 +226,12 @@ def test_options_are_described(mine: Path) -> None:
         assert words in described
 
 
-@pytest.fixture(params=["missing", "library", "cuda"])
-def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """A folder for PYTHONPATH where torchaudio does not import, and what is said of it."""
-    code, words = {
-        "missing": (
-            "raise ModuleNotFoundError(\"No module named 'torchaudio'\", name='torchaudio')",
-            "which is not installed; install",
-        ),
-        "library": (
-            "raise OSError('Could not load this library: /lib/libtorchaudio.so')",
-            "cannot be imported (Could not load this library: /lib/libtorchaudio.so); install",
-        ),
-        "cuda": (
-            "raise RuntimeError('PyTorch and TorchAudio were compiled with different CUDA "
-            "versions. PyTorch has CUDA version 13.2. Please install what matches.')",
-            "(PyTorch and TorchAudio were compiled with different CUDA versions); install",
-        ),
-    }[request.param]
+def test_nothing_needs_torchaudio(mine: Path, song: Path, tmp_path: Path) -> None:
     package = tmp_path / "broken" / "torchaudio"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text(code)
-    return str(package.parent), words
-
-
-def test_without_torchaudio(
-    broken: tuple[str, str], mine: Path, song: Path, tmp_path: Path
-) -> None:
-    folder, words = broken
-    out = tmp_path / "out"
-    result = unmix("separate", song, "-m", "mine", "-o", out, first=folder)
-    assert result.returncode == 3
-    assert result.stderr.startswith("error: mine needs torchaudio, ")
-    assert words in result.stderr
-    assert f"for your torch {torch.__version__}: pip install" in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert not out.exists()
-    assert unmix("models", "list", first=folder).returncode == 0
-    # It is said before 335 MB are fetched for nothing, and not that they cannot be.
-    result = unmix("separate", song, "-m", "hdemucs", "-o", out, first=folder)
-    assert result.stderr.startswith("error: hdemucs needs torchaudio, ")
-
-
-def test_everything_else_works_without_torchaudio(
-    broken: tuple[str, str],
-) -> None:
-    code = (
-        "import sys, unmixcli.separation.separator, unmixcli.models.openunmix.loading\n"
-        "from unmixcli.models.registry import Registry\n"
-        "registry = Registry()\n"
-        "assert not registry.problems, registry.problems\n"
-        "assert registry.resolve('hdemucs').options\n"
-        "assert 'torchaudio' not in sys.modules\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment(broken[0]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    (package / "__init__.py").write_text("raise OSError('built for another torch')\n")
+    asked = ["separate", song, "-m", "mine", "-o", tmp_path / "out"]
+    result = unmix(*asked, first=str(package.parent))
     assert result.returncode == 0, result.stderr
 
 

@@ -1,4 +1,4 @@
-"""The options that only this architecture has."""
+"""The options that only this family has: how a track is cut into segments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,31 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Options(BaseModel):
-    """How a track is cut into segments, given as ``--option KEY=VALUE``."""
+    """Of networks that demucs publishes, given as ``--option KEY=VALUE``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    segment: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=600,
+        allow_inf_nan=False,
+        description="Seconds that each pass of the network estimates, by default what it was "
+        "published with: 7.8 for htdemucs, which is its most, 44 for hdemucs_mmi. Shorter takes "
+        "less memory.",
+    )
+    overlap: float = Field(
+        default=0.25,
+        ge=0,
+        le=0.99,
+        allow_inf_nan=False,
+        description="Part of a segment that the next one estimates too; their mean is weighted "
+        "by how near to the middle a sample is. More is slower and hides the seams better.",
+    )
+
+
+class CrossFadeOptions(BaseModel):
+    """Of the network that torchaudio publishes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Hybrid Demucs as a stream: against a plain pass, the published scheme, and the edges."""
+"""torchaudio's Hybrid Demucs as a stream: against its own network and tutorial, and the edges."""
 
 from __future__ import annotations
 
@@ -10,27 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from hdemucs_networks import RATE, SOURCES, card, tiny
 from streams import ArrayMixture, Audio, ignore
-from unmixcli.models.hdemucs.loading import load_model
-from unmixcli.models.hdemucs.options import Options
-from unmixcli.models.hdemucs.streaming import hybrid_demucs
+from torchaudio_networks import RATE, SOURCES, card, tiny
+from unmixcli.models.demucs import torchaudio_plugin
+from unmixcli.models.demucs.options import CrossFadeOptions
 from unmixcli.models.interface import Request
 from unmixcli.models.segmented import SegmentedModel
 
 transforms = pytest.importorskip("torchaudio.transforms", exc_type=Exception)
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-class Gains(torch.nn.Module):
-    """A network without memory: every source is the mixture, times 1, 2, 3 and 4."""
-
-    audio_channels = 2
-    hop_length = 256
-
-    def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        assert audio.shape[-1] >= 2 * self.hop_length
-        return audio[:, None] * torch.arange(1.0, 5.0).view(1, 4, 1, 1)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +29,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load(path: Path, *targets: str) -> SegmentedModel:
-    return load_model(card(path), {"tiny.pt": path}, targets or SOURCES, "cpu")
+    return torchaudio_plugin.load(card(path), {"tiny.pt": path}, targets or SOURCES, "cpu")
 
 
 def music(length: int, seed: int = 0) -> Audio:
@@ -52,7 +40,7 @@ def music(length: int, seed: int = 0) -> Audio:
 
 
 def run(model: SegmentedModel, audio: Audio, block: int = 1000, **options: Any) -> Audio:
-    request = Request(Options(**options))
+    request = Request(CrossFadeOptions(**options))
     blocks = list(model.separate(ArrayMixture(audio, block, RATE), request, ignore))
     assert all(part.dtype == np.float32 and part.shape[-1] for part in blocks)
     return np.concatenate(blocks, axis=-1)
@@ -109,24 +97,12 @@ def test_how_the_mixture_is_read_does_not_matter(checkpoint: Path) -> None:
     assert all(np.array_equal(run(model, audio, n, segment=5), whole) for n in (97, 8000, 8001))
 
 
-@pytest.mark.parametrize("overlap", [0, 0.0003, 0.1, 0.5, 1])
-def test_segments_add_up_at_any_length(overlap: float) -> None:
-    model = hybrid_demucs(Gains(), card(Path("x")), SOURCES, torch.device("cpu"))
-    for length in (1, 2, 511, 7999, 8000, 8001, 8400, 15999, 16000, 16001, 16801, 40000):
-        audio = music(length)
-        middle = audio.mean(dtype=np.float64)
-        gains = np.arange(1, 5).reshape(4, 1, 1)
-        expected = (audio - middle) * gains + middle
-        stems = run(model, audio, segment=1, overlap=overlap)
-        np.testing.assert_allclose(stems, expected, atol=5e-6)
-
-
 def test_targets_and_their_order(checkpoint: Path) -> None:
     audio = music(20000)
     every = run(load(checkpoint), audio, segment=1)
     model = load(checkpoint, "vocals", "bass")
     assert model.targets == ("vocals", "bass")
-    assert np.array_equal(run(model, audio, segment=1), every[[3, 1]])
+    np.testing.assert_allclose(run(model, audio, segment=1), every[[3, 1]], atol=1e-6)
 
 
 @pytest.mark.parametrize("length", [1, 2, 100, 256, 300, 511, 512, 600, 1025, 8000, 8001])
@@ -158,7 +134,7 @@ def test_threads_share_a_model(checkpoint: Path) -> None:
 def test_progress_and_the_size_of_blocks(checkpoint: Path) -> None:
     told: list[tuple[str, float]] = []
     mixture = ArrayMixture(music(100_000), 10_000, RATE)
-    request = Request(Options(segment=2))
+    request = Request(CrossFadeOptions(segment=2))
     blocks = load(checkpoint).separate(mixture, request, lambda *event: told.append(event))
     assert [block.shape[-1] for block in blocks] == [14400] + [16000] * 5 + [5600]
     assert {stage for stage, _ in told} == {"measuring", "separating"}

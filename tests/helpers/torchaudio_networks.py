@@ -1,4 +1,4 @@
-"""A Hybrid Demucs network small enough for tests, with random weights."""
+"""A Hybrid Demucs network of torchaudio, small enough for tests, with random weights."""
 
 from __future__ import annotations
 
