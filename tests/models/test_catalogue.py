@@ -29,7 +29,9 @@ def written(tmp_path: Path, text: str) -> Path:
 
 
 def shipped() -> dict[str, ModelCard]:
-    return {c.name: c for plugin in ("openunmix", "demucs", "hdemucs") for c in shipped_cards(plugin)}
+    return {
+        c.name: c for plugin in ("openunmix", "demucs", "hdemucs") for c in shipped_cards(plugin)
+    }
 
 
 def test_what_ships():
