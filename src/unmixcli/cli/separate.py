@@ -59,8 +59,10 @@ def separate(
         bool | None, option("only_mixes", "--only-mixes/--no-only-mixes", panel=WHAT)
     ] = None,
     sum: Annotated[str | None, option("sum", "--sum", panel=WHAT, metavar="exact|STEM")] = None,
-    start: Annotated[float | None, option("start", "--start", panel=WHAT)] = None,
-    duration: Annotated[float | None, option("duration", "--duration", panel=WHAT)] = None,
+    start: Annotated[str | None, option("start", "--start", panel=WHAT, metavar="TIME")] = None,
+    duration: Annotated[
+        str | None, option("duration", "--duration", panel=WHAT, metavar="TIME")
+    ] = None,
     niter: Annotated[int | None, option("niter", "--niter", panel=HOW)] = None,
     softmask: Annotated[
         bool | None, option("softmask", "--softmask/--no-softmask", panel=HOW)
@@ -90,7 +92,9 @@ def separate(
     bit_depth: Annotated[
         str | None, option("bit_depth", "--bit-depth", panel=FORM, metavar="BITS")
     ] = None,
-    quality: Annotated[float | None, option("quality", "--quality", panel=FORM)] = None,
+    quality: Annotated[
+        str | None, option("quality", "--quality", panel=FORM, metavar="0-10|RATEk")
+    ] = None,
     sample_rate: Annotated[
         str | None, option("sample_rate", "--sample-rate", panel=FORM, metavar="RATE")
     ] = None,
