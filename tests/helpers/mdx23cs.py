@@ -17,14 +17,14 @@ CHUNK = HOP * 31
 PARTS = ("kick", "snare", "toms", "hh", "cymbals")
 
 
-def mdx23c(
+def build(
     instruments: tuple[str, ...] = PARTS,
     target: str | None = None,
     channels: int = 2,
     dim_f: int = 64,
     **arguments: Any,
 ) -> torch.nn.Module:
-    """Build an MDX23C network, the same one each time."""
+    """Build an MDX23C network as its package starts it."""
     from pymss_core.modules.mdx23c_tfc_tdf_v3 import TFC_TDF_net
 
     known = {
@@ -43,9 +43,15 @@ def mdx23c(
         model=SimpleNamespace(**known | arguments),
         training=SimpleNamespace(target_instrument=target, instruments=list(instruments)),
     )
+    network: torch.nn.Module = TFC_TDF_net(config)
+    return network
+
+
+def mdx23c(*args: Any, **arguments: Any) -> torch.nn.Module:
+    """Build an MDX23C network that does something, the same one each time; see `build`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
-        network: torch.nn.Module = TFC_TDF_net(config)
+        network = build(*args, **arguments)
         for parameter in network.parameters():
             if parameter.dim() == 1:  # norms, which start as ones and zeros
                 parameter.data += 0.2 * torch.randn(parameter.shape)

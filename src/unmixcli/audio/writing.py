@@ -94,7 +94,7 @@ class StemWriter:
         self._finished = self._placed = False
         self._pool = ThreadPoolExecutor(min(len(self._paths), os.cpu_count() or 1))
         refuse_existing(self._paths, self._replaced)
-        options = encoding.file_options(shape.channels, shape.length)
+        options = encoding.file_options(shape.sample_rate, shape.channels, shape.length)
         path = self._paths[0]
         try:
             for path, tags_of_it in zip(self._paths, self._tags, strict=True):

@@ -7,6 +7,7 @@ and, in `load_into`, with the network.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +52,11 @@ class TensorFile:
         Raises
         ------
         ModelError
-            If the numbers are missing or damaged.
+            If the numbers are missing, damaged or not finite.
         """
-        return self._read(self.shapes.keys() if keys is None else keys)
+        state = self._read(self.shapes.keys() if keys is None else keys)
+        refuse_infinite(self.path, state)
+        return state
 
 
 def read_state(path: Path, unused: Collection[str] = ()) -> dict[str, torch.Tensor]:
@@ -100,6 +103,19 @@ def open_tensors(path: Path, unused: Collection[str] = ()) -> TensorFile:
     if path.suffix == ".safetensors":
         return _open_safetensors(path)
     return _open_checkpoint(path, frozenset(unused))
+
+
+def refuse_infinite(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Refuse weights that would turn every stem into noise or nothing.
+
+    Raises
+    ------
+    ModelError
+        If a number is infinite or not a number, naming the first few tensors.
+    """
+    wrong = [key for key, tensor in state.items() if not _is_finite(tensor)]
+    if wrong:
+        raise ModelError(f"{path} is damaged: {some(wrong)} holds numbers that are not finite")
 
 
 def load_into(
@@ -165,6 +181,13 @@ def quantised(path: Path) -> ModelError:
         f"{path} is quantised (DiffQ), which is not supported; use the file of the same network "
         "without it, whose name has no q"
     )
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    if not tensor.numel() or not tensor.is_floating_point():
+        return True
+    lowest, highest = torch.aminmax(tensor)  # NaN if any number is
+    return math.isfinite(lowest) and math.isfinite(highest)
 
 
 def _open_safetensors(path: Path) -> TensorFile:

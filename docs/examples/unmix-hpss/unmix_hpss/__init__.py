@@ -2,25 +2,25 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from unmixcli.models.cards import ModelCard
+from unmixcli.plugin import ModelCard
 
 
 class Options(BaseModel):
-    """What `--option KEY=VALUE` may set; `unmix models info hpss` lists it."""
+    """The options of the model; `unmix models info hpss` lists them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kernel: int = Field(default=17, ge=3, le=501, description="Frames and bins of the filters.")
     power: float = Field(default=2.0, gt=0, description="Exponent of the masks.")
 
 
 class Plugin:
-    """What the entry point names."""
+    """The object that the entry point names."""
 
     options = Options
 
     def cards(self):
-        """The models on offer: one, and it needs no weights."""
+        """Return the models: one, and it needs no weights."""
         return [
             ModelCard(
                 name="hpss",
@@ -33,8 +33,8 @@ class Plugin:
         ]
 
     def load(self, card, weights, targets, device):
-        """Return the model; it computes on the CPU whatever the device."""
-        # Here and not at the top: listing models should not wait for scipy.
+        """Return the model; it runs on the CPU whatever the device."""
+        # Imported here so that listing models does not wait for scipy.
         from .separation import HarmonicPercussive
 
         return HarmonicPercussive(targets)

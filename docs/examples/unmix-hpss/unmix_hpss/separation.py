@@ -15,8 +15,6 @@ import numpy as np
 from scipy.fft import irfft, rfft
 from scipy.ndimage import median_filter
 
-from . import Options
-
 FRAME, HOP = 4096, 1024
 WINDOW = np.hanning(FRAME + 1)[:-1].astype(np.float32)
 BATCH = 128  # frames filtered at once
@@ -26,19 +24,18 @@ class HarmonicPercussive:
     """The model: a stream of the mixture in, a stream of the stems out."""
 
     sample_rate = 44100
-    channels = None  # any number
+    channels = None  # one and two both work
 
     def __init__(self, targets):
         self.targets = tuple(targets)
 
-    def separate(self, mixture, config, progress):
+    def separate(self, mixture, request, progress):
         """Yield blocks (stems, channels, samples) that add up to the mixture's length."""
-        options = Options(**config.options)
-        stems = config.stem_names(self.targets)
-        tail = np.zeros((len(stems), mixture.channels, FRAME - HOP), np.float32)
+        options = request.options
+        tail = np.zeros((len(self.targets), mixture.channels, FRAME - HOP), np.float32)
         lead, left = FRAME - HOP, mixture.length
         for frames, first, last in with_context(spectra(mixture), options.kernel // 2):
-            masks = self._masks(np.abs(frames), options)[: len(stems), :, first:last]
+            masks = self._masks(np.abs(frames), options)[:, :, first:last]
             waves = irfft(masks * frames[:, first:last]) * (WINDOW / 1.5)
             ready = (last - first) * HOP
             out = np.zeros((*tail.shape[:2], ready + FRAME - HOP), np.float32)
@@ -46,7 +43,7 @@ class HarmonicPercussive:
             for index in range(last - first):
                 out[..., index * HOP : index * HOP + FRAME] += waves[:, :, index]
             tail = out[..., ready:]
-            # What overlaps the silence before the start is no part of the stems.
+            # Leave out what overlaps the silence before the start.
             block = out[..., min(lead, ready) : ready][..., :left]
             lead -= min(lead, ready)
             left -= block.shape[-1]
@@ -55,14 +52,12 @@ class HarmonicPercussive:
                 yield block
 
     def _masks(self, magnitude, options):
-        """Return masks (targets + 1, channels, frames, bins), the last for the residual."""
+        """Return masks of shape (targets, channels, frames, bins)."""
         harmonic = median_filter(magnitude, (1, options.kernel, 1)) ** options.power
         percussive = median_filter(magnitude, (1, 1, options.kernel)) ** options.power
         share = harmonic / np.maximum(harmonic + percussive, 1e-20)
         masks = {"harmonic": share, "percussive": 1 - share}
-        wanted = [masks[target] for target in self.targets]
-        # A residual is asked for with --residual: whatever the targets leave of the mixture.
-        return np.stack([*wanted, 1 - sum(wanted)])
+        return np.stack([masks[target] for target in self.targets])
 
 
 def spectra(mixture) -> Iterator[np.ndarray]:

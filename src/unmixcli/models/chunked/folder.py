@@ -40,5 +40,4 @@ def own_card(
     parameters = {"chunk": config.chunk, "overlap": config.overlap, "hop": config.hop}
     if config.normalise:
         parameters["normalised"] = True
-    card = make_card(plugin, place, checkpoint, config, {**parameters, **describe(config)})
-    return card.model_copy(update={"rest": config.rest})
+    return make_card(plugin, place, checkpoint, config, {**parameters, **describe(config)})

@@ -40,15 +40,20 @@ class Activate(nn.Module):
         """Do the same to one image (frames · bins, channels)."""
         rows = max(1, BLOCK // pixels.shape[1])
         blocks = torch.split(pixels, rows)
-        buffer = torch.empty_like(blocks[0])
         # torch's own norm of an image that lies channels last adds up hundreds of
-        # thousands of numbers one by one, and loses three digits.
-        sums = [block.sum(0) for block in blocks]
-        squares = [torch.mul(b, b, out=buffer[: len(b)]).sum(0) for b in blocks]
-        mean = torch.stack(sums).double().sum(0) / len(pixels)
-        variance = torch.stack(squares).double().sum(0) / len(pixels) - mean.square()
-        scale = self.weight * torch.rsqrt(variance.clamp_(min=0) + EPSILON)
-        shift = (self.bias - mean * scale).float()
+        # thousands of numbers one by one, and loses three digits. Here blocks are
+        # added up, of numbers close to 0, so that the squares lose none either.
+        pivot = blocks[0].mean(0)
+        buffer = torch.empty_like(blocks[0])
+        sums, squares = [], []
+        for block in blocks:
+            moved = torch.sub(block, pivot, out=buffer[: len(block)])
+            sums.append(moved.sum(0))
+            squares.append(moved.mul_(moved).sum(0))
+        offset = torch.stack(sums).double().sum(0) / len(pixels)
+        variance = torch.stack(squares).double().sum(0) / len(pixels) - offset.square()
+        scale = self.weight * torch.rsqrt(variance + EPSILON)
+        shift = (self.bias - (pivot + offset) * scale).float()
         scale = scale.float()
         for block, part in zip(blocks, torch.split(out, rows), strict=True):
             torch.addcmul(shift, block, scale, out=part)

@@ -11,7 +11,7 @@ from ..cards import ModelCard
 from ..chunked.loading import make_model, open_weights
 from ..chunked.sizing import Sizing
 from ..interface import Model
-from ..tensors import TensorFile, load_into
+from ..tensors import TensorFile, load_into, not_a_network
 from .network import MDX23C, Sizes
 from .parameters import Parameters
 from .spectrum import Spectrum
@@ -47,19 +47,25 @@ def build_network(file: TensorFile, parameters: Parameters, audio_channels: int 
     ModelError
         If the file is not exactly such a network.
     """
-    sizing = Sizing(file, WHAT)
-    sizes = _measure(sizing, parameters, audio_channels)
+    sizes = measure(file, parameters, audio_channels)
     try:
         with torch.device("meta"):  # without memory or a first guess: the file has the numbers
             network = MDX23C(sizes)
     except (ArithmeticError, RuntimeError, ValueError) as error:
-        raise sizing.fault(f"its sizes do not go together ({error})") from None
+        raise not_a_network(file, WHAT, f"its sizes do not go together ({error})") from None
     load_into(network, file, WHAT)
     return network
 
 
-def _measure(file: Sizing, parameters: Parameters, audio_channels: int) -> Sizes:
-    """Read the sizes of the network off its tensors."""
+def measure(tensors: TensorFile, parameters: Parameters, audio_channels: int = 2) -> Sizes:
+    """Read the sizes of the network off its tensors.
+
+    Raises
+    ------
+    ModelError
+        If some are missing, or do not go together.
+    """
+    file = Sizing(tensors, WHAT)
     channels, values, *_ = file.shape("first_conv.weight", 4)
     scales = file.count(r"encoder_blocks\.(\d+)\.")
     grown, _, *factor = file.shape("encoder_blocks.0.downscale.conv.2.weight", 4)

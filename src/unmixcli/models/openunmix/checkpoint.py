@@ -68,10 +68,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         exactly an Open-Unmix network.
     """
     state = read_state(path, UNUSED_KEYS)
-    layers = 1 + max(
-        (int(found[1]) for key in state if (found := re.match(r"lstm\.weight_ih_l(\d+)", key))),
-        default=-1,
-    )
+    # Counted, because the number in a name may be any; a gap leaves keys that are missing.
+    pattern = re.compile(r"lstm\.weight_ih_l(\d+)")
+    layers = len({found[1] for key in state if (found := pattern.match(key))})
     bidirectional = "lstm.weight_ih_l0_reverse" in state
     _check_keys(path, state, layers, bidirectional)
     return _measure(path, state, layers, bidirectional)

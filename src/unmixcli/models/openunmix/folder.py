@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ...errors import ModelError
 from ...files.documents import DocumentError, read_json
+from ...words import plain
 from ..cards import ModelCard, Weights
 
 SUFFIXES = (".pth", ".safetensors")
@@ -42,8 +43,8 @@ def card_of_folder(folder: Path) -> ModelCard | None:
     common = _read_json(folder / "separator.json")
     joint = folder / JOINT_FILE
     if joint.is_file():
-        weights = [Weights(file=joint.name, path=joint)]
-        return _card(folder, common, weights, tuple(common.get("targets", ())))
+        targets = common.get("targets", ())
+        return _card(folder, common, {(): joint}, targets if isinstance(targets, list) else ())
     found: dict[str, Path] = {}
     declared: dict[str, Mapping[str, Any]] = {}
     settings = dict(common)
@@ -57,8 +58,8 @@ def card_of_folder(folder: Path) -> ModelCard | None:
         for key in ("nfft", "nhop", "nb_channels", "sample_rate"):
             if key in arguments and settings.setdefault(key, arguments[key]) != arguments[key]:
                 raise ModelError(
-                    f"{path} says that {key} is {arguments[key]}, but another file in the folder "
-                    f"says {settings[key]}"
+                    f"{path} says that {key} is {plain(arguments[key], 40)}, but another file in "
+                    f"the folder says {plain(settings[key], 40)}"
                 )
         declared[target] = arguments
         found[target] = _checkpoint_of(folder, target)
@@ -70,17 +71,15 @@ def card_of_folder(folder: Path) -> ModelCard | None:
                 "Open-Unmix's training writes both"
             )
         return None
-    weights = [
-        Weights(file=path.name, targets=(target,), path=path) for target, path in found.items()
-    ]
-    return _card(folder, settings, weights, tuple(found), declared)
+    files: dict[tuple[str, ...], Path] = {(target,): path for target, path in found.items()}
+    return _card(folder, settings, files, list(found), declared)
 
 
 def _card(
     folder: Path,
     settings: Mapping[str, Any],
-    weights: list[Weights],
-    targets: tuple[str, ...],
+    files: Mapping[tuple[str, ...], Path],
+    targets: Sequence[str],
     declared: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ModelCard:
     name = re.sub(r"[^A-Za-z0-9._+-]", "-", folder.resolve().name).lstrip("-._+") or "model"
@@ -89,14 +88,16 @@ def _card(
             name=name[:64],
             plugin="openunmix",
             title=f"the model in {folder}",
-            targets=targets,
+            targets=tuple(targets),
             # Older training files lack these values; use the defaults of the training.
             sample_rate=int(settings.get("sample_rate", 44100)),
-            weights=tuple(weights),
+            weights=tuple(
+                Weights(file=path.name, targets=of, path=path) for of, path in files.items()
+            ),
             # The sizes come from the tensors; those in the JSON are only compared with them.
             parameters={"hop": int(settings.get("nhop", 1024)), "declared": declared or {}},
         )
-    except (ValidationError, ValueError, TypeError) as error:
+    except (ValidationError, ValueError, TypeError, OverflowError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise ModelError(f"the description of the model in {folder} is invalid: {detail}") from None
 

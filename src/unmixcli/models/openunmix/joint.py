@@ -15,7 +15,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
 
+from ...audio.reading import HIGHEST_RATE
 from ...errors import ModelError
+from ...words import some
+from ..tensors import refuse_infinite
 from .input_layers import LogBandFront
 from .network import Affine, Trunk
 from .output_layers import BandMaskHead, Ranges
@@ -31,12 +34,12 @@ class Header(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     targets: tuple[str, ...] = Field(min_length=1)
-    sample_rate: int = Field(gt=0)
+    sample_rate: int = Field(gt=0, le=HIGHEST_RATE)
     channels: int = Field(ge=2, le=2)
-    n_fft: int = Field(gt=0, multiple_of=2)
+    n_fft: int = Field(ge=64, le=65536, multiple_of=2)
     hop: int = Field(gt=0)
-    feature_floor: float = Field(gt=0)
-    em_factor: float = Field(default=1.0, gt=0)
+    feature_floor: float = Field(gt=0, allow_inf_nan=False)
+    em_factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @field_validator("targets", mode="before")
     @classmethod
@@ -76,6 +79,7 @@ def read_joint(path: Path) -> JointCheckpoint:
     with safe_open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     _check(path, header, state)
+    refuse_infinite(path, state)
     return JointCheckpoint(path, header, state)
 
 
@@ -119,8 +123,8 @@ def _metadata(path: Path) -> dict[str, str]:
 def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> None:
     """Check that all tensors exist and fit together."""
     edges = state.get("band_edges", torch.zeros(1)).long()
-    bands = len(edges) - 1
-    hidden = len(state.get("fc1.bias", ()))
+    bands = edges.numel() - 1
+    hidden = state.get("fc1.bias", torch.zeros(0)).numel()
     shapes: dict[str, tuple[int, ...]] = {
         "band_edges": (bands + 1,),
         "fc1.weight": (hidden, FEATURES * bands),
@@ -143,5 +147,14 @@ def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> Non
                 f"{path} is not a joint network: {key} has the shape {found} "
                 f"instead of {shapes.get(key)}"
             )
-    if bands < 1 or edges[0] != 0 or edges[-1] != header.n_fft // 2 + 1 or edges.diff().min() < 1:
+    wrong = [key for key in state if not state[key].is_floating_point() and key != "band_edges"]
+    if wrong:
+        raise ModelError(f"{path} is not a joint network: {some(wrong)} is not of real numbers")
+    if (
+        hidden < 2
+        or bands < 1
+        or edges[0] != 0
+        or edges[-1] != header.n_fft // 2 + 1
+        or edges.diff().min() < 1
+    ):
         raise ModelError(f"{path} is not a joint network: its bands do not cover the spectrum")

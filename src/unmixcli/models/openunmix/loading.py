@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -127,7 +128,7 @@ def _compare_declared(
         "hidden_size": checkpoint.hidden,
     }
     bandwidth = declared.get("bandwidth")
-    if isinstance(bandwidth, (int, float)):
+    if isinstance(bandwidth, (int, float)) and abs(bandwidth) < math.inf:  # no NaN either
         read = int(min(bandwidth, sample_rate / 2) * checkpoint.n_fft / sample_rate) + 1
         if read != checkpoint.bins:
             truth["bandwidth"] = round((checkpoint.bins - 1) * sample_rate / checkpoint.n_fft)

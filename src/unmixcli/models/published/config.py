@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import ModelError
+from ...words import plain
 from .plain_yaml import read_yaml
 
 Architecture = Literal["bs_roformer", "mel_band_roformer", "scnet", "mdx23c"]
@@ -102,7 +104,7 @@ def read_published(path: Path) -> PublishedConfig | None:
     if "model" not in content or not set(_SECTIONS[2:]) & content.keys():
         return None
     if not isinstance(content["model"], dict):  # such as `model: htdemucs`
-        raise _not_run(path, str(content["model"]))
+        raise _not_run(path, _shown(content["model"]))
     sections = {name: _Section.of(path, name, content) for name in _SECTIONS}
     audio, model, training, inference = sections.values()
     architecture = _architecture(path, model, training)
@@ -154,20 +156,24 @@ class _Section:
         if value is None:
             raise ModelError(f"{self.path}: section {self.name} lacks {key}")
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _LARGEST:
-            raise ModelError(f"{self.path}: {self.name}.{key} is {value!r}, not a positive integer")
+            raise ModelError(
+                f"{self.path}: {self.name}.{key} is {_shown(value)}, not a positive integer"
+            )
         return value
 
     def flag(self, key: str) -> bool:
         value = self.values.get(key)
         if not isinstance(value, bool | None):
-            raise ModelError(f"{self.path}: {self.name}.{key} is {value!r}, not true or false")
+            raise ModelError(
+                f"{self.path}: {self.name}.{key} is {_shown(value)}, not true or false"
+            )
         return bool(value)
 
 
 def _architecture(path: Path, model: _Section, training: _Section) -> Architecture:
     """Recognise an architecture by its characteristic arguments."""
     keys = model.values.keys()
-    declared = str(training.values.get("model_type", ""))
+    declared = _shown(training.values.get("model_type") or "")
     if declared and declared not in _HOPS:
         raise _not_run(path, declared)
     if "freqs_per_bands" in keys:
@@ -178,7 +184,7 @@ def _architecture(path: Path, model: _Section, training: _Section) -> Architectu
         return "scnet"
     if "num_subbands" in keys and "num_scales" in keys:
         return "mdx23c"
-    raise _not_run(path, declared or f"a model of {', '.join(map(str, list(keys)[:4]))} …")
+    raise _not_run(path, declared or f"a model of {', '.join(map(_shown, list(keys)[:4]))} …")
 
 
 def _targets(
@@ -209,17 +215,22 @@ def _targets(
 
 
 def _name(training: _Section, value: Any) -> str:
-    name = re.sub(r"\s+", "-", str(value).strip().lower())
-    if not isinstance(value, str) or not _TARGET.fullmatch(name) or name.endswith("."):
+    name = re.sub(r"\s+", "-", value.strip().lower()) if isinstance(value, str) else ""
+    if not _TARGET.fullmatch(name) or name.endswith("."):
         raise ModelError(
-            f"{training.path}: {value!r} is not a valid target name; use letters, digits and ._+-"
+            f"{training.path}: {_shown(value)} is not a valid target name; use letters, digits "
+            "and ._+-"
         )
     return name
 
 
+def _shown(value: object) -> str:
+    """Write a value for people; with aliases it may be far larger than its file."""
+    return plain(value if isinstance(value, str) else reprlib.repr(value), 100)
+
+
 def _not_run(path: Path, what: str) -> ModelError:
-    what = what if what.isprintable() else ascii(what)
     return ModelError(
-        f"{path} describes {what[:100]}, which is not supported; supported are BS-RoFormer, "
+        f"{path} describes {what}, which is not supported; supported are BS-RoFormer, "
         "Mel-Band RoFormer, SCNet and MDX23C"
     )

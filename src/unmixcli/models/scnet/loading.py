@@ -11,7 +11,7 @@ from ..cards import ModelCard
 from ..chunked.loading import make_model, open_weights
 from ..chunked.sizing import Sizing
 from ..interface import Model
-from ..tensors import TensorFile, load_into
+from ..tensors import TensorFile, load_into, not_a_network
 from .network import SCNet, Sizes
 from .parameters import Parameters
 from .spectrum import Spectrum
@@ -52,19 +52,25 @@ def build_network(file: TensorFile, parameters: Parameters) -> SCNet:
     ModelError
         If the file is not exactly such a network.
     """
-    sizing = Sizing(file, WHAT)
-    sizes = _measure(sizing, parameters)
+    sizes = measure(file, parameters)
     try:
         with torch.device("meta"):  # without memory or a first guess: the file has the numbers
             network = SCNet(sizes)
     except (ArithmeticError, RuntimeError, ValueError) as error:
-        raise sizing.fault(f"its sizes do not go together ({error})") from None
+        raise not_a_network(file, WHAT, f"its sizes do not go together ({error})") from None
     load_into(network, file, WHAT)
     return network
 
 
-def _measure(file: Sizing, parameters: Parameters) -> Sizes:
-    """Read the sizes of the network off its tensors."""
+def measure(tensors: TensorFile, parameters: Parameters) -> Sizes:
+    """Read the sizes of the network off its tensors.
+
+    Raises
+    ------
+    ModelError
+        If some are missing, or do not go together.
+    """
+    file = Sizing(tensors, WHAT)
     for pattern, part in _VARIANTS.items():
         if file.count(pattern):
             raise file.fault(f"it has {part}, a variant that is not run")
