@@ -180,8 +180,10 @@ class SeparationConfig(BaseModel):
         description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
-    offline: bool = Field(
-        default=False, description="Never use the network; fail if weights are missing."
+    offline: bool | None = Field(
+        default=None,
+        description="Never use the network; fail if weights are missing. --online tries a "
+        "download even if one has just failed.",
     )
     mix: Annotated[tuple[str, ...], BeforeValidator(split_mixes), AfterValidator(check_mixes)] = (
         Field(

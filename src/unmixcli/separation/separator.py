@@ -103,7 +103,7 @@ class Separator:
             order.plan.targets,
             device,
             precision=self.precision,
-            offline=config.offline,
+            offline=bool(config.offline),
             progress=fetch_progress,
         )
         if order.idle:
