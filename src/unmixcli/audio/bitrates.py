@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-LIMITS = {"mp3": (8, 320), "ogg": (32, 500), "opus": (6, 510)}
+LIMITS = {"mp3": (8, 320), "ogg": (32, 500), "opus": (6, 510), "m4a": (16, 512)}
 """The lowest and highest bit rate of each format in kb/s, for stereo."""
 
 # Nominal bit rates that Vorbis writes into its files, in kb/s, for the qualities 0 to 10.

@@ -215,8 +215,11 @@ class SeparationConfig(BaseModel):
         "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
         "{folder} is the recording's.",
     )
-    format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(lower)] = Field(
-        default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3."
+    format: Annotated[
+        Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"], BeforeValidator(lower)
+    ] = Field(
+        default="wav",
+        description="File format of the stems: wav, flac, ogg, opus, mp3 or m4a (AAC).",
     )
     bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(lower)] | None = Field(
         default=None,
@@ -226,7 +229,7 @@ class SeparationConfig(BaseModel):
     quality: Annotated[float | str | None, BeforeValidator(quality_of)] = Field(
         default=None,
         description="Quality of a lossy format: 0 (smallest) to 10 (best), or a bit rate such as "
-        "320k; if not given, 7 for ogg, 4 for opus and 9 for mp3.",
+        "320k; if not given, 7 for ogg, 4 for opus, 9 for mp3 and 5 for m4a.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,
