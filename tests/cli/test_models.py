@@ -39,7 +39,7 @@ class Run:
 
 
 @pytest.fixture
-def unmix(server, monkeypatch):
+def unmix(server, monkeypatch, install):
     """Run `unmix models ARGS` with two models whose weights the server has."""
     server.files |= {"/a/v.pth": DATA, "/b/v.pth": some_bytes(500)}
     a = card_for({"v.pth": DATA}, server.url("/a"), name="a", licence="MIT", title="First")
@@ -48,8 +48,7 @@ def unmix(server, monkeypatch):
     c = ModelCard(name="c", plugin="toy", targets=["harmonic"], sample_rate=48000,
                   provenance="Sines alone.", quality={"harmonic": 9.25},
                   quality_on="ten sines")  # fmt: skip
-    entries = [entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone")]
-    monkeypatch.setattr("unmixcli.models.registry.metadata.entry_points", lambda group: entries)
+    install(entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone"))
     monkeypatch.setattr("unmixcli.models.store.store.Policy", lambda: IMPATIENT)
 
     def run(*args: str) -> Run:

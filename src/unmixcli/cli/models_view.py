@@ -90,7 +90,8 @@ def _(result: InfoResult) -> RenderableType:
     for name in ("--option", "type", "default", "meaning"):
         options.add_column(name, no_wrap=name == "--option")
     for option in result.options:
-        options.add_row(option.name, option.type, str(option.default), option.help)
+        default = "" if option.default is None else str(option.default)
+        options.add_row(option.name, option.type, default, option.help)
     parts: list[RenderableType] = [facts]
     parts += [Padding(files, (1, 0, 0, 0), expand=False)] if result.files else []
     parts += [Padding(options, (1, 0, 0, 0), expand=False)] if result.options else []
