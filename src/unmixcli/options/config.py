@@ -180,8 +180,10 @@ class SeparationConfig(BaseModel):
         description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
-    offline: bool = Field(
-        default=False, description="Never use the network; fail if weights are missing."
+    offline: bool | None = Field(
+        default=None,
+        description="Never use the network; fail if weights are missing. --online tries a "
+        "download even if one has just failed.",
     )
     mix: Annotated[tuple[str, ...], BeforeValidator(split_mixes), AfterValidator(check_mixes)] = (
         Field(
@@ -213,8 +215,11 @@ class SeparationConfig(BaseModel):
         "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
         "{folder} is the recording's.",
     )
-    format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(lower)] = Field(
-        default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3."
+    format: Annotated[
+        Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"], BeforeValidator(lower)
+    ] = Field(
+        default="wav",
+        description="File format of the stems: wav, flac, ogg, opus, mp3 or m4a (AAC).",
     )
     bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(lower)] | None = Field(
         default=None,
@@ -224,7 +229,7 @@ class SeparationConfig(BaseModel):
     quality: Annotated[float | str | None, BeforeValidator(quality_of)] = Field(
         default=None,
         description="Quality of a lossy format: 0 (smallest) to 10 (best), or a bit rate such as "
-        "320k; if not given, 7 for ogg, 4 for opus and 9 for mp3.",
+        "320k; if not given, 7 for ogg, 4 for opus, 9 for mp3 and 5 for m4a.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,
