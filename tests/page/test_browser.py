@@ -295,10 +295,10 @@ def test_the_focus_goes_everywhere_and_shows(page):
         seen.append(label)
         assert outline != "none", label
     for name in NAMES:
-        for what in ("Solo", "Mute", "Volume of", "Download"):
-            suffix = ".wav" if what == "Download" else ""
-            assert f"{what} {name}{suffix}" in seen
-    assert "Play" in seen and "Position" in seen
+        for label in ("Solo {}", "Mute {}", "Volume of {}", "Save {} as WAV"):
+            assert label.format(name) in seen
+    for label in ("Play", "Position", "Save this mix as WAV", "Loop", "Loop from here", "Zoom in"):
+        assert label in seen
 
 
 def test_a_click_in_a_picture_seeks(page):

@@ -86,11 +86,15 @@ class Screen:
         name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
         told = began
+        furthest = 0.0
         task = self._progress.add_task(_shorten(name), total=1.0, stage="reading", speed="")
 
         def update(stage: str, fraction: float) -> None:
-            nonlocal told
+            nonlocal told, began, furthest
             now = time.monotonic()
+            if fraction < furthest:  # the next part of the work counts from 0 again
+                began = now
+            furthest = fraction
             speed = _speed(fraction, now - began, recording.seconds)
             self._progress.update(task, completed=fraction, stage=stage, speed=speed)
             if not self._live and now - told >= _PLAIN_INTERVAL and fraction < 1:
