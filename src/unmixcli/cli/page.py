@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ..errors import OutputError, UsageError
 from ..words import display
 from .ui import Screen
 
@@ -45,13 +46,17 @@ def page(
     [dim]unmix page separated/htdemucs/song/ --open[/dim]
     """
     from ..audio.reading import open_excerpt
-    from ..audio.writing import refuse_existing
     from ..separation.stem_folder import StemFolder
 
-    found = StemFolder.of(folder, mixture)
     path = output or folder / "index.html"
-    if not overwrite:
-        refuse_existing([path])
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--output {display(path)} is no page: its name has to end in .html")
+    found = StemFolder.of(folder, mixture)
+    if not overwrite and path.exists():
+        raise OutputError(
+            f"{display(path)} already exists; use --overwrite to replace it, "
+            "or --output to write elsewhere"
+        )
     screen = Screen(quiet)
     first = open_excerpt(next(iter(found.stems.values())))
     with screen.session(), screen.track(first) as progress:

@@ -101,7 +101,7 @@ def write_page(
         part.put(path, overwrite=True)
     except OSError as error:
         raise OutputError(
-            f"the page {display(path)} cannot be written: {error.strerror}; the stems were written"
+            f"the page {display(path)} cannot be written: {error.strerror}; the stems are complete"
         ) from None
     finally:
         if part is not None:
