@@ -116,7 +116,8 @@ def messages() -> list[str]:
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
     # What a browser says is said in its language.
-    return [*found, (ROOT / "src/unmixcli/page/page.js").read_text("utf-8")]
+    scripts = sorted((ROOT / "src/unmixcli/page/script").glob("*.js"))
+    return [*found, *(script.read_text("utf-8") for script in scripts)]
 
 
 QUOTED = re.findall(r"^### (.+)$", (DOCS / "troubleshooting.md").read_text("utf-8"), re.M)

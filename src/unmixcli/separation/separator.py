@@ -186,7 +186,8 @@ class Separator:
         recording : str, Path or Excerpt
             A path is opened with the ``start`` and ``duration`` of the config.
         progress : callable, optional
-            Takes the stage and the fraction done, 0 to 1.
+            Takes the stage and the fraction done, 0 to 1. With ``page``, the page's
+            stages "drawing" and "encoding" follow, which count from 0 to 1 again.
         destination : Destination, optional
             Where its stems go, if already worked out.
 
@@ -232,8 +233,7 @@ class Separator:
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
             )
         if page:
-            report("drawing", 1.0)
-            make_page(order, destination)
+            make_page(order, destination, recording, report)
         return SeparatedTrack(
             recording.path,
             destination.stems,
