@@ -28,17 +28,15 @@ def broken(findings) -> list:
 
 
 @pytest.fixture
-def models(monkeypatch):
+def models(install):
     """Make the registry know a toy model, with what other entry points are given."""
 
-    def install(*others) -> dict[str, bytes]:
+    def add(*others) -> dict[str, bytes]:
         files = {"v.pth": some_bytes(1000)}
-        toy = Toy((card_for(files, "https://example.org", name="a"),))
-        entries = [entry(toy), *others]
-        monkeypatch.setattr("unmixcli.models.registry.metadata.entry_points", lambda group: entries)
+        install(entry(Toy((card_for(files, "https://example.org", name="a"),))), *others)
         return files
 
-    return install
+    return add
 
 
 def test_this_installation_is_well():

@@ -241,7 +241,7 @@ def test_what_is_done_is_skipped(
     """Without even loading the model."""
     assert statuses(batch()) == ["separated"] * 4
     before = {name: Path(name).stat().st_mtime_ns for name in files()}
-    monkeypatch.setattr("unmixcli.models.registry.Registry.load_model", None)
+    monkeypatch.setattr("unmixcli.models.registry.Registry.load", None)
     outcome = batch("album", "--skip-existing")
     assert outcome.code == 0
     assert statuses(outcome) == ["skipped"] * 4

@@ -93,6 +93,36 @@ def test_mixes_that_make_no_sense(options: dict[str, Any], words: str) -> None:
         plan(**options)
 
 
+HEADS = ModelCard(
+    name="heads",
+    plugin="toy",
+    targets=("vocals", "lead", "drums", "kick", "other"),
+    default_targets=("vocals", "drums", "other"),
+    rest="other",
+    sample_rate=44100,
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "targets", "names"),
+    [
+        ({}, ("vocals", "drums"), ("vocals", "drums", "other")),
+        ({"targets": "kick"}, ("kick",), ("kick",)),
+        ({"targets": "lead,other"}, ("lead", "vocals", "drums"), ("lead", "other")),
+        ({"preset": "karaoke"}, ("vocals",), ("karaoke",)),
+        ({"targets": "lead", "residual": True}, ("lead",), ("lead", "accompaniment")),
+    ],
+)
+def test_overlapping_targets_are_not_all_written(
+    options: dict[str, Any], targets: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    made = Plan.of(SeparationConfig.parse(**options), HEADS, estimates_residual=False)
+    assert (made.targets, made.names) == (targets, names)
+    if "other" in names:  # the mixture minus the other default stems, whatever else is asked for
+        weights = dict(zip(made.targets, made.parts[names.index("other")], strict=False))
+        assert weights == {"vocals": -1, "drums": -1} | ({"lead": 0} if "lead" in targets else {})
+
+
 def test_a_preset_that_the_model_has_no_stems_for() -> None:
     with pytest.raises(UsageError, match="'vocals' in 'mixture-vocals' is none of speech, noise"):
         plan(("speech", "noise"), preset="karaoke")

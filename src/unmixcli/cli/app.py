@@ -54,6 +54,10 @@ def _root(
     pass
 
 
+class _Terminated(BaseException):
+    """SIGTERM. No `SystemExit`, which is caught where a plugin could be its source."""
+
+
 def main() -> NoReturn:
     """Run the command and exit."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -70,6 +74,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print_error("interrupted")
         sys.exit(INTERRUPTED)
+    except _Terminated:
+        sys.exit(128 + signal.SIGTERM)
     except BrokenPipeError:
         # The reader of our output is gone, so printing more is useless.
         _give_up_stdout()
@@ -88,4 +94,4 @@ def _give_up_stdout() -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Exit through the clean-up of unfinished files."""
-    raise SystemExit(128 + number)
+    raise _Terminated

@@ -13,24 +13,29 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
+from ..files import paths
 from ..models.known import KnownModel
 from ..models.registry import Registry
 from ..models.store import Outcome
+from ..separation.device import likely_device
+from ..words import some
+from .models_list import SORTS, listing
 from .models_result import (
     AddedFile,
     AddResult,
     CheckedFile,
+    CheckedLink,
     FetchedFile,
     FetchResult,
-    ListResult,
+    LinksResult,
     PathResult,
     RemovedModel,
     RemoveResult,
     VerifyResult,
     describe,
-    summarise,
 )
-from .models_view import fetch_progress, show
+from .models_view import counted, fetch_progress, show
+from .ranking import ranking
 
 app = typer.Typer(
     help="List, download and manage models and their weights.",
@@ -61,23 +66,26 @@ def list_(
             "drum-parts, lead-vocals or cleaning.",
         ),
     ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            metavar="|".join(SORTS),
+            help="Sort each group; by default, recommended models come first.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """List all models: built in, from plugins and your own."""
+    """List all models by what they give: built in, from plugins and your own."""
+    if sort and sort not in SORTS:
+        raise UsageError(f"--sort {sort}: give {', '.join(SORTS[:-1])} or {SORTS[-1]}")
     registry = Registry()
-    if goal is not None:
-        from ..separation.device import resolve_device
-        from .ranking import ranking
-
-        show(ranking(registry, goal, resolve_device("auto")), as_json)
-        return
-    show(
-        ListResult(
-            models=[summarise(registry.store, known) for known in registry.models],
-            left_out=[str(problem) for problem in registry.problems],
-        ),
-        as_json,
-    )
+    device = likely_device()
+    if goal is None:
+        show(listing(registry, device, sort), as_json)
+    else:
+        show(ranking(registry, goal, device, sort), as_json)
 
 
 @app.command()
@@ -143,6 +151,45 @@ def verify(names: Names = None, as_json: Json = False) -> None:
             f"{len(bad)} of {len(found)} files are damaged or missing: "
             f"run `unmix models fetch {models}`"
         )
+
+
+@app.command("check-links")
+def check_links(names: Names = None, as_json: Json = False) -> None:
+    """Check the addresses of weights without downloading: of all models if no NAME is given.
+
+    Asks every address for the file's length and compares it with the catalogue. Exits with
+    code 3 if a file has no good address.
+    """
+    if paths.offline():
+        raise UsageError("UNMIX_OFFLINE is set, so no address can be checked")
+    from ..models.store import links as store_links  # slow to import
+
+    registry = Registry()
+    wanted = _members(_resolve(registry, names) if names else registry.models)
+    files = [(known.card, weights) for known in wanted for weights in known.card.weights]
+    with counted("checking addresses") as answered:
+        found = store_links.check_links(files, registry.store.policy, answered)
+    show(
+        LinksResult(
+            links=[
+                CheckedLink(
+                    model=link.card.name,
+                    file=link.weights.file,
+                    url=link.url,
+                    status=link.status,
+                    size=link.size,
+                    reason=link.reason,
+                )
+                for link in found
+            ]
+        ),
+        as_json,
+    )
+    good = {(link.card.name, link.weights.file) for link in found if link.good}
+    checked = dict.fromkeys((link.card.name, link.weights.file) for link in found)
+    bad = [f"{file} of {name}" for name, file in checked if (name, file) not in good]
+    if bad:
+        raise ModelError(f"{len(bad)} of {len(checked)} files have no good address: {some(bad)}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ..models.groups import yardstick
 from ..models.known import KnownModel
 from ..models.store import State, Store
 
@@ -16,13 +17,15 @@ part of an installed package, the user's own files, or not needed."""
 
 
 class ModelSummary(BaseModel):
-    """One line of `unmix models list`."""
+    """The facts about a model."""
 
     name: str
     plugin: str
     shipped: bool
     title: str
     targets: tuple[str, ...]
+    default_targets: tuple[str, ...]
+    """The targets to write if none are requested; if empty, all of them."""
     sample_rate: int
     channels: int | None
     size: int | None
@@ -33,15 +36,13 @@ class ModelSummary(BaseModel):
     provenance: str
     quality: dict[str, float]
     quality_on: str
+    yardstick: str
+    """A short name of what the quality was measured on."""
+    cost: float | None
+    """Roughly how many seconds one processor core takes for a second of audio."""
     here: Here
     members: list[str]
     """The models that an ensemble or a chain consists of."""
-
-
-class ListResult(BaseModel):
-    models: list[ModelSummary]
-    left_out: list[str]
-    """Broken plugins and catalogues, each with the reason."""
 
 
 class FileInfo(BaseModel):
@@ -94,6 +95,20 @@ class VerifyResult(BaseModel):
     files: list[CheckedFile]
 
 
+class CheckedLink(BaseModel):
+    model: str
+    file: str
+    url: str
+    status: Literal["ok", "moved", "missing", "wrong size"]
+    size: int | None
+    """Bytes of the file there, if the server says so."""
+    reason: str
+
+
+class LinksResult(BaseModel):
+    links: list[CheckedLink]
+
+
 class RemovedModel(BaseModel):
     model: str
     freed: int
@@ -119,7 +134,7 @@ class AddResult(BaseModel):
 
 
 def summarise(store: Store, known: KnownModel) -> ModelSummary:
-    """Gather what `unmix models list` shows of a model; does not hash any file."""
+    """Gather the facts about a model; does not hash any file."""
     card = known.card
     files = _files(store, known)
     sizes = [file.size for file in files]
@@ -129,6 +144,7 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         shipped=known.shipped,
         title=card.title,
         targets=card.targets,
+        default_targets=card.default_targets,
         sample_rate=card.sample_rate,
         channels=card.channels,
         size=None if None in sizes else sum(size or 0 for size in sizes),
@@ -138,6 +154,8 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         provenance=card.provenance,
         quality=card.quality,
         quality_on=card.quality_on,
+        yardstick=yardstick(card),
+        cost=card.cost,
         here=_here(known, files),
         members=[part.card.name for part in known.parts],
     )

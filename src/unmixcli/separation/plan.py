@@ -65,7 +65,7 @@ class Plan:
         if alone and not mixes:
             raise UsageError("there is no mix to write: add --mix or --preset")
         used = {term for _, terms in mixes for _, term in terms}
-        targets = config.targets or tuple(available)
+        targets = config.targets or card.usual
         if not config.targets and (alone or config.preset):
             needed = tuple(target for target in available if target in used)
             # If no target is named, the residual is the mixture minus all targets.
@@ -93,7 +93,7 @@ class Plan:
         needs = {term for row in (*rows.values(), *outputs) for term in row}
         asked = dict.fromkeys((*targets, *card.estimated))
         if config.sum != "none" and not card.rest:
-            needs.update(card.estimated)
+            needs.update(card.whole)
         estimated = tuple(target for target in asked if target in needs)
         columns = (*estimated, *([rest] if own else []), MIXTURE)
         parts = tuple(tuple(row.get(term, 0) for term in columns) for row in outputs)
@@ -140,16 +140,16 @@ def _check_sum(config: SeparationConfig, card: ModelCard, targets: Sequence[str]
     """Refuse a `--sum` that the stems cannot have."""
     if config.sum == "none":
         return
-    if config.sum not in ("exact", *card.targets):
+    if config.sum not in ("exact", *card.usual):
         raise UsageError(
-            f"--sum {config.sum}: give none, exact or one of {', '.join(card.targets)}"
-            f"{nearest(config.sum, card.targets)}"
+            f"--sum {config.sum}: give none, exact or one of {', '.join(card.usual)}"
+            f"{nearest(config.sum, card.usual)}"
         )
     if card.rest:
         return  # they add up already: it is what the others leave
-    if len(card.targets) < 2 or (config.targets and set(targets) != set(card.targets)):
+    if len(card.usual) < 2 or (config.targets and set(targets) != set(card.usual)):
         raise UsageError(
-            f"--sum needs several stems, all that the model has: {', '.join(card.targets)}"
+            f"--sum needs several stems, all that the model has: {', '.join(card.usual)}"
         )
     if config.residual:
         raise UsageError("with --sum nothing remains, so there is no --residual to write")
@@ -164,7 +164,7 @@ def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:
 def _row(target: str, card: ModelCard) -> Row:
     if target != card.rest:
         return {target: 1}
-    return {MIXTURE: 1} | dict.fromkeys(card.estimated, -1)
+    return {MIXTURE: 1} | dict.fromkeys(card.whole, -1)
 
 
 def _sum(start: Row, rows: Mapping[str, Row], sign: int) -> Row:

@@ -21,7 +21,7 @@ from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
 from ..audio.writing import Shape, refuse_existing
 from ..errors import UsageError
-from ..models.contract import Contract
+from ..models.contract import Contract, check_model
 from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
@@ -106,6 +106,7 @@ class Separator:
             offline=config.offline,
             progress=fetch_progress,
         )
+        check_model(self._model, self.card.name, self.card.plugin)
         if order.idle:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in order.idle)
             log.warning("%s has no effect: %s has no such option", flags, self.card.name)

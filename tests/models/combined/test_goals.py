@@ -25,8 +25,11 @@ def remote(server, name, *targets, there=True, **more):
     return card.model_copy(update={"licence": more.get("licence", "MIT")})
 
 
+COSTS = {"scnet-large": 12, "scnet": 4, "hdemucs": 0.8, "umxhq": 0.15, "umx-synth": 0.05}
+
+
 def local(name, *targets, **more):
-    return toy(name, *(targets or FOUR), **more)
+    return toy(name, *(targets or FOUR), cost=COSTS.get(name), **more)
 
 
 def chosen(registry, **options):
