@@ -97,10 +97,10 @@ def test_every_command_of_a_page_runs(page, workplace):
         assert result.exit_code == 0, f"{command}: {error or ''} {result.stderr}"
 
 
-@pytest.mark.parametrize("page", ["tour.md", "api.md"])
+@pytest.mark.parametrize("page", ["tour.md", "api.md", "examples.md"])
 def test_the_python_of_a_page_runs(page, workplace, capsys):
     for code in re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.M | re.S):
-        exec(compile(code, page, "exec"), {})
+        exec(compile(code, page, "exec"), {"__name__": "__main__"})
     assert capsys.readouterr().out
 
 

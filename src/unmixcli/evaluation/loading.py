@@ -97,7 +97,8 @@ def _summed(
 
 
 def _sum(read: dict[str, Audio], names: list[str]) -> Audio:
-    return np.sum([read[name] for name in names], axis=0)
+    total: Audio = np.sum([read[name] for name in names], axis=0)
+    return total
 
 
 def _without_strays(
