@@ -23,7 +23,10 @@ SONG_SECONDS = 15.0
 VALIDATION_SONGS, TEST_SONGS = 24, 50
 
 Folder = Annotated[Path, typer.Option(help="Where the songs and runs are.")]
+FINE_TUNING = 3e-4  # the learning rate from given weights on
 WORK = Path("training-work")
+RECORDINGS, REAL = "recordings", "validation-real"
+"""Where recorded stems are, and held-out real music."""
 
 
 class Preset(StrEnum):
@@ -60,6 +63,24 @@ def render(
     for name, seeds in parts.items():
         with typer.progressbar(length=len(seeds), label=name) as bar:
             render_pool(out / name, seeds, SONG_SECONDS, jobs, lambda _, bar=bar: bar.update(1))
+
+
+@app.command()
+def recordings(
+    source: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Has phrases, guitars and songs in it."),
+    ],
+    out: Folder = WORK,
+) -> None:
+    """Prepare real recordings: stems to train on, and whole songs and the excerpt to validate."""
+    from .evaluate import real_excerpt
+    from .multitracks import write_pieces
+    from .recordings import PIECE_SECONDS, import_recordings
+
+    held_out = out / REAL
+    typer.echo(f"{import_recordings(source, out / RECORDINGS, held_out)} recordings")
+    write_pieces(real_excerpt().numpy(), held_out, "stempeg", PIECE_SECONDS)
 
 
 @app.command()
@@ -127,11 +148,12 @@ def train(
     if workers is not None:
         options = replace(options, workers=workers)
     if start:
-        options = replace(options, hidden=start.hidden, learning_rate=3e-4, freeze_statistics=True)
+        options = replace(options, hidden=start.hidden, learning_rate=FINE_TUNING, freeze_statistics=True)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
     trainer = Trainer(out / run, options, device, start)
     trainer.resume()
-    trainer.fit([pool], validation, typer.echo)
+    real = [] if multitracks else [f for f in [out / REAL] if f.exists()]
+    trainer.fit([pool], [validation, *real], typer.echo, None if multitracks else out / RECORDINGS)
     export_folder(load(out / run / "best.pt"), out / run / "model")
     typer.echo(f"unmix separate SONG --model {out / run / 'model'}")
 

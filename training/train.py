@@ -87,7 +87,7 @@ class Trainer:
         torch.save({
             "network": self.network.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "step": self.step,
-            "components": self.network.components, "seconds": self.seconds, "best": self.best,
+            "shape": self.network.shape, "seconds": self.seconds, "best": self.best,
             "options": asdict(self.options),
         }, temporary)  # fmt: skip
         temporary.replace(self.run / name)
@@ -114,7 +114,7 @@ class Trainer:
             self.network.bn2.eval()
         batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.network(batch["features"])
+            logits = self.network(batch["features"], self.options.mix.kept)
         loss = separation_loss(logits, batch)
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
@@ -143,15 +143,35 @@ class Trainer:
             scores[f"mean{name}"] = float(values.mean())
         return scores
 
-    def fit(self, pool: list[Path], held_out: Path, report: Callable[[str], None] = print) -> None:
-        """Train until the run's number of steps."""
+    def fit(
+        self,
+        pool: list[Path],
+        held_out: list[Path],
+        report: Callable[[str], None] = print,
+        recordings: Path | None = None,
+    ) -> None:
+        """Train until the run's number of steps.
+
+        Parameters
+        ----------
+        pool : list of Path
+            Folders of songs to train on.
+        held_out : list of Path
+            Folders of songs to validate with; the best weights are those with the best mean of
+            their means.
+        report : callable
+        recordings : Path, optional
+            Recorded stems, see `dataset.Recordings`.
+        """
         options = self.options
-        validation = validation_batch(held_out)
+        validation = {folder.name: validation_batch(folder) for folder in held_out}
         self.run.mkdir(parents=True, exist_ok=True)
         steps = range(self.step, options.steps)
         losses: list[float] = []
         started = saved = time.monotonic()
-        for batch in training_batches(pool, options.mix, options.seed, steps, options.workers):
+        for batch in training_batches(
+            pool, options.mix, options.seed, steps, options.workers, recordings
+        ):
             if self.step == 0 and self.network.components:
                 mixer = Mixer(SongFolder(pool), options.mix, options.seed + 1)
                 self.measure_inputs([mixer.batch(step) for step in range(8)])
@@ -160,15 +180,18 @@ class Trainer:
             self.seconds += now - started
             started = now
             if self.step % options.validate_every == 0 or self.step == options.steps:
-                scores = self.validate(validation)
+                scores = {name: self.validate(songs) for name, songs in validation.items()}
                 row = {"step": self.step, "seconds": round(self.seconds),
-                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses),
-                       **scores}  # fmt: skip
+                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses)}  # fmt: skip
+                for name, values in scores.items():
+                    prefix = "" if name == held_out[0].name else f"{name} "
+                    row |= {f"{prefix}{key}": value for key, value in values.items()}
                 losses = []
                 self._log(row)
                 report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
-                if scores["mean_ratio"] > self.best:
-                    self.best = scores["mean_ratio"]
+                mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
+                if mean > self.best:
+                    self.best = mean
                     self.save("best.pt")
             if now - saved > options.save_minutes * 60:
                 self.save()
