@@ -148,7 +148,8 @@ def train(
     if workers is not None:
         options = replace(options, workers=workers)
     if start:
-        options = replace(options, hidden=start.hidden, learning_rate=FINE_TUNING, freeze_statistics=True)
+        options = replace(options, hidden=start.hidden, freeze_statistics=True)
+        options = replace(options, learning_rate=FINE_TUNING)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
     trainer = Trainer(out / run, options, device, start)
     trainer.resume()
