@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 from rich.text import Text
 
 from unmixcli.cli.app import app
-from unmixcli.config import SeparationConfig
+from unmixcli.options.config import SeparationConfig
 
 # Links that make sense in the repository and have no page here.
 _ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?:\.\./|examples/)[^)]*\)")

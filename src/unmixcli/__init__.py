@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import SeparationConfig
-    from .engine import SeparatedTrack, Separator, separate
     from .errors import UnmixError
+    from .options.config import SeparationConfig
+    from .separation.separator import SeparatedTrack, Separator, separate
 
     __version__: str
 
@@ -27,11 +27,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "SeparatedTrack": "engine",
-    "SeparationConfig": "config",
-    "Separator": "engine",
+    "SeparatedTrack": "separation.separator",
+    "SeparationConfig": "options.config",
+    "Separator": "separation.separator",
     "UnmixError": "errors",
-    "separate": "engine",
+    "separate": "separation.separator",
 }
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import soundfile
 
 from ..errors import InputError
-from ..scratch import open_scratch, scratch_error
-from .views import FileView
+from ..files.readers import FileView
+from ..files.scratch import open_scratch, scratch_error
 
 
 def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> BinaryIO:

@@ -17,9 +17,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..display import display
 from ..errors import InputError
-from .views import FileView
+from ..files.readers import FileView
+from ..words import display
 
 Audio = NDArray[np.float32]
 

@@ -73,7 +73,7 @@ class Recording(Protocol):
 
 @dataclass(frozen=True)
 class AdaptedMixture:
-    """A recording as a model wants it; a `unmixcli.models.base.Mixture`.
+    """A recording as a model wants it; a `unmixcli.models.interface.Mixture`.
 
     Parameters
     ----------

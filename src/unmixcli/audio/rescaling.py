@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scratch import open_scratch, scratch_error
+from ..files.scratch import open_scratch, scratch_error
 from .writing import Shape, peak_of
 
 Audio = NDArray[np.float32]

@@ -17,12 +17,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..display import display
 from ..errors import OutputError
+from ..files.parts import Part, sweep
+from ..words import display
 from .formats import Encoding
-from .parts import Part, sweep
-from .tagging import info_strings, write_tags
-from .tags import Tags
+from .tags.reading import Tags
+from .tags.writing import info_strings, write_tags
 
 Audio = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..settings import Settings, config_file, unknown_variables, variable_of
+from ..options.settings import Settings, config_file, unknown_variables, variable_of
 
 app = typer.Typer(no_args_is_help=True, help="Show your own defaults and where they are from.")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import SeparationConfig
-from ..display import display
+from ..options.config import SeparationConfig
+from ..words import display
 from .ui import Screen
 
 if TYPE_CHECKING:

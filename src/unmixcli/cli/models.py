@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
-from ..registry import Registry
-from ..resolved import Resolved
-from ..store import Outcome
+from ..models.known import Resolved
+from ..models.registry import Registry
+from ..models.store import Outcome
 from .models_result import (
     AddedFile,
     AddResult,

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..resolved import Resolved
-from ..store import State, Store
+from ..models.known import Resolved
+from ..models.store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]
 """Whether the weights are on this machine: fetched, partly fetched, not, part

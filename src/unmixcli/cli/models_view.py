@@ -24,7 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from ..store import FetchEvent, Report, silent
+from ..models.store import FetchEvent, Report, silent
 from .models_result import (
     AddResult,
     FetchResult,

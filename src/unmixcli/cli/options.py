@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from ..config import SeparationConfig
+from ..options.config import SeparationConfig
 
 
 def option(field: str, *names: str, panel: str, metavar: str | None = None) -> Any:

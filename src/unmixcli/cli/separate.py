@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..config import SeparationConfig
 from ..errors import UnmixError, UsageError
-from ..settings import Settings
+from ..options.config import SeparationConfig
+from ..options.settings import Settings
 from .options import given, option
 from .summary import Summary
 from .ui import INTERRUPTED, Screen
 
 if TYPE_CHECKING:
-    from ..batch import Outcome
-    from ..engine import Separator
-    from ..store import Report
+    from ..models.store import Report
+    from ..separation.batch import Outcome
+    from ..separation.separator import Separator
 
 WHAT = "What to separate"
 HOW = "How to separate"
@@ -143,8 +143,8 @@ def separate(
 
 def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterator[Outcome]:
     # Not before the options are known to be right: these are heavy.
-    from ..batch import Batch
-    from ..engine import Separator
+    from ..separation.batch import Batch
+    from ..separation.separator import Separator
     from .models_view import fetch_progress
 
     def fetching() -> AbstractContextManager[Report]:
@@ -174,7 +174,7 @@ def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
 
 def record(outcome: Outcome) -> dict[str, object]:
     """Describe what came of a recording, for scripts."""
-    from ..batch import Skipped
+    from ..separation.batch import Skipped
 
     result = outcome.result
     about: dict[str, object] = {"source": outcome.source}

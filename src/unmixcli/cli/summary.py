@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import UnmixError
 
 if TYPE_CHECKING:
-    from ..batch import Outcome
+    from ..separation.batch import Outcome
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Summary:
 
     def add(self, outcome: Outcome) -> None:
         """Take in what came of one recording."""
-        from ..batch import Skipped
+        from ..separation.batch import Skipped
 
         result = outcome.result
         if isinstance(result, UnmixError):

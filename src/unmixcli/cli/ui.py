@@ -19,12 +19,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from ..display import display
 from ..errors import UnmixError
+from ..words import display
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
-    from ..batch import Outcome
+    from ..separation.batch import Outcome
     from .summary import Summary
 
 INTERRUPTED = 130
@@ -130,7 +130,7 @@ class Screen:
 
     def tell(self, outcome: Outcome) -> None:
         """Tell what came of a recording."""
-        from ..batch import Skipped
+        from ..separation.batch import Skipped
 
         result = outcome.result
         if isinstance(result, UnmixError):

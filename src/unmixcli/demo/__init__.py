@@ -14,9 +14,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..config import SeparationConfig
-from ..engine import SeparatedTrack, Separator
-from ..models.base import Progress
+from ..models.interface import Progress
+from ..options.config import SeparationConfig
+from ..separation.separator import SeparatedTrack, Separator
 
 TARGETS = ("vocals", "drums", "bass", "other")
 MIXTURE = Path(str(files(__package__))) / "mixture.ogg"

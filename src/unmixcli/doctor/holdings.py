@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .. import paths
-from ..display import display
-from ..registry import Registry
-from ..resolved import Resolved
-from ..scratch import default_directory
-from ..store import Store
+from ..files import paths
+from ..files.scratch import default_directory
+from ..models.known import Resolved
+from ..models.registry import Registry
+from ..models.store import Store
+from ..words import display
 from .finding import Finding
 
 _LITTLE_ROOM = 1_000_000_000

@@ -6,8 +6,8 @@ import math
 import secrets
 from pathlib import Path
 
-from ..display import display
 from ..errors import OutputError, UnmixError, UsageError
+from ..words import display
 from .result import METRICS, EvaluationResult
 
 FORMATS = ("png", "svg", "pdf")

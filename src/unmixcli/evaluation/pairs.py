@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..display import display
 from ..errors import InputError
-from ..inputs import EXTENSIONS
+from ..separation.inputs import EXTENSIONS
+from ..words import display
 
 _NO_STEMS = frozenset(("mixture", "mix"))
 REMAINDERS = frozenset(("accompaniment", "residual"))

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.reading import Excerpt, open_excerpt
-from ..display import display
 from ..errors import InputError, UnmixError
+from ..words import display
 from .metrics import bss_eval, require_museval, si_sdr
 from .pairs import REMAINDERS, Pair, find_pairs
 from .result import FRAMED, EvaluationResult, TargetScores, TrackScores, median, summarise

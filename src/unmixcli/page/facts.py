@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt
-from ..audio.tags import Tags
+from ..audio.tags.reading import Tags
 
 if TYPE_CHECKING:
-    from ..catalogue import ModelCard
-    from ..config import SeparationConfig
+    from ..models.cards import ModelCard
+    from ..options.config import SeparationConfig
 
 # fmt: off
 _UNTOLD = frozenset((

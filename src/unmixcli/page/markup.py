@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from urllib.parse import quote
 
-from ..audio.tags import Tags
+from ..audio.tags.reading import Tags
 from .facts import Fact
 from .pictures import Picture
 from .waveform import HEIGHT

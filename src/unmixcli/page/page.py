@@ -17,8 +17,8 @@ from typing import TextIO
 
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
-from ..display import display
 from ..errors import OutputError
+from ..words import display
 from . import sound
 from .colours import css
 from .facts import About, byline, clock, facts, heading, summary

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from unmixcli.catalogue import ModelCard
+from unmixcli.models.cards import ModelCard
 
 
 class Options(BaseModel):

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...catalogue import ModelCard
 from ...errors import ModelError
-from ..state import read_state, some
+from ..cards import ModelCard
+from ..tensors import read_state, some
 from .streaming import HybridDemucs
 
 LAST_TORCHAUDIO = 11
@@ -29,7 +29,7 @@ _EMBEDDING = "freq_emb.embedding.weight"
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
 ) -> HybridDemucs:
-    """Build a model from a checkpoint; see `unmixcli.models.base.Plugin.load`.
+    """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
     The checkpoint is a state dict of `torchaudio.models.HDemucs`, in sizes that
     are read off its tensors. It does not hold the names of its sources: the

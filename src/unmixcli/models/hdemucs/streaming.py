@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...catalogue import ModelCard
-from ...config import SeparationConfig
-from ..base import Block, Mixture, Progress
+from ...options.config import SeparationConfig
+from ..cards import ModelCard
+from ..interface import Block, Mixture, Progress
 from .options import Options
 from .segments import CrossFade, cut
 
@@ -39,7 +39,7 @@ _FOR_OTHERS = ("niter", "softmask", "alpha", "wiener_win_len")
 
 
 class HybridDemucs:
-    """A network as a model; see `unmixcli.models.base.Model`.
+    """A network as a model; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class HybridDemucs:
     def separate(
         self, mixture: Mixture, config: SeparationConfig, progress: Progress
     ) -> Iterator[Block]:
-        """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
+        """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         self._warn(config)
         hop, overlap = Options.model_validate(config.options).samples(self.sample_rate)
         mean, deviation = measure(mixture, progress)

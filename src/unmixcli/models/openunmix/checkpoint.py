@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from ...errors import ModelError
-from ..state import read_state, some
+from ..tensors import read_state, some
 
 UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
 """What the published files hold besides the network."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ...config import SeparationConfig
+from ...options.config import SeparationConfig
 from ...signal.em import (
     MixtureSpectrum,
     Statistics,
@@ -24,8 +24,8 @@ from ...signal.em import (
 )
 from ...signal.masks import apply_gains, gains_of_magnitudes, ratio_mask, residual_gain
 from ...signal.stft import Audio, Framing, block_sizes, magnitude_of, overlap_add, stft
-from .head import Head, Ranges
-from .sequence import Sequence
+from .output_layers import Head, Ranges
+from .rows import Sequence
 
 LONG_WINDOW = 512
 """Windows of the EM up to this many frames are one block; longer ones are measured first."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...catalogue import ModelCard, Weights
 from ...errors import ModelError
+from ..cards import ModelCard, Weights
 
 SUFFIXES = (".pth", ".safetensors")
 JOINT_FILE = "joint.safetensors"

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safetensors import SafetensorError, safe_open
 
 from ...errors import ModelError
-from .front import LogBandFront
-from .head import BandMaskHead, Ranges
+from .input_layers import LogBandFront
 from .network import Affine, Trunk
+from .output_layers import BandMaskHead, Ranges
 
 ARCHITECTURE = "openunmix-joint"
 FEATURES = 4

@@ -10,14 +10,14 @@ from typing import Any
 
 import torch
 
-from ...catalogue import ModelCard
 from ...errors import ModelError
 from ...signal.stft import Framing
+from ..cards import ModelCard
 from .checkpoint import Checkpoint, read_checkpoint
-from .front import MagnitudeFront
-from .head import RectifiedHead
+from .input_layers import MagnitudeFront
 from .joint import build_joint, is_joint, read_joint
 from .network import fold
+from .output_layers import RectifiedHead
 from .streaming import OpenUnmix
 
 CPU_RANGE_BINS = 260
@@ -29,7 +29,7 @@ log = logging.getLogger("unmixcli")
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
 ) -> OpenUnmix:
-    """Build a model from checkpoints; see `unmixcli.models.base.Plugin.load`.
+    """Build a model from checkpoints; see `unmixcli.models.interface.Plugin.load`.
 
     A card lists either a network for each target or one joint network for all.
     """

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...catalogue import ModelCard, shipped_cards
+from ..cards import ModelCard, shipped_cards
 from .folder import card_of_folder
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Plugin:
-    """See `unmixcli.models.base.Plugin`."""
+    """See `unmixcli.models.interface.Plugin`."""
 
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("openunmix")

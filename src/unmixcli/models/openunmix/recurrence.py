@@ -17,7 +17,7 @@ from torch import nn
 
 from ..workers import Workers
 from .network import Trunk
-from .sequence import Sequence, SequenceStore
+from .rows import Sequence, SequenceStore
 
 BLOCK_FRAMES = 2048
 """Frames that an LSTM is given at a time: enough that starting it costs nothing."""

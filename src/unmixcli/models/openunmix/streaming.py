@@ -14,16 +14,16 @@ from functools import partial
 
 import torch
 
-from ...config import SeparationConfig
+from ...options.config import SeparationConfig
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
-from ..base import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress
 from ..workers import Workers
 from .filtering import BlockMemory, Filter
-from .front import Front
-from .head import Head, Ranges
+from .input_layers import Front
 from .network import Trunk
+from .output_layers import Head, Ranges
 from .recurrence import Recurrence
-from .sequence import Sequence, SequenceStore
+from .rows import Sequence, SequenceStore
 
 ANALYSIS_FRAMES = 300
 """Frames of a block of the first reading."""
@@ -37,7 +37,7 @@ _STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
 
 
 class OpenUnmix:
-    """Networks that together separate a mixture; see `unmixcli.models.base.Model`.
+    """Networks that together separate a mixture; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class OpenUnmix:
     def separate(
         self, mixture: Mixture, config: SeparationConfig, progress: Progress
     ) -> Iterator[Block]:
-        """Separate a mixture; see `unmixcli.models.base.Model.separate`."""
+        """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         frames = self._framing.frames(mixture.length)
         recurrence = Recurrence(self._trunks, self._workers, self._device, frames)
         with SequenceStore(frames, recurrence.widths, config.temp_dir) as store:

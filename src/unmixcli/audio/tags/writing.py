@@ -1,0 +1,115 @@
+"""Tags on their way into the stems, in whatever format these are."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mutagen
+from mutagen import id3
+from mutagen.flac import FLAC, Picture
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
+from mutagen.wave import WAVE
+
+from ...words import display
+from .reading import FRONT, TEXTS, Cover, Tags
+
+log = logging.getLogger("unmixcli")
+
+
+def write_tags(path: Path, format: str, tags: Tags) -> None:
+    """Write tags into a file that is otherwise finished.
+
+    Parameters
+    ----------
+    path : Path
+        Its name need not tell the format.
+    format : str
+        wav, flac, ogg, opus or mp3.
+    tags : Tags
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    if not tags:
+        return
+    try:
+        _WRITERS[format](path, tags)
+    except mutagen.MutagenError as error:
+        cause = error.__cause__ or error.__context__ or (error.args[0] if error.args else None)
+        if isinstance(cause, OSError):
+            raise cause from None
+        # The sound is there all the same.
+        log.warning("%s: the tags do not fit into it: %s", display(path), error)
+
+
+def info_strings(tags: Tags) -> dict[str, str]:
+    """Return the tags that libsndfile itself writes into a WAV, by its names for them."""
+    names = ("title", "artist", "album", "date", "tracknumber", "genre")
+    return {name: tags.texts[name] for name in names if name in tags.texts}
+
+
+def _write_id3(tags: id3.ID3Tags, wanted: Tags) -> None:
+    for name, value in wanted.texts.items():
+        tags.add(TEXTS[name].frame(encoding=id3.Encoding.UTF16, text=[value]))
+    if wanted.cover:
+        cover = wanted.cover
+        tags.add(
+            id3.APIC(id3.Encoding.LATIN1, mime=cover.mime, type=FRONT, desc="", data=cover.data)
+        )
+    tags.update_to_v23()  # the version that everything reads
+
+
+def _write_mp3(path: Path, wanted: Tags) -> None:
+    tags = id3.ID3()
+    _write_id3(tags, wanted)
+    tags.save(path, v2_version=3)
+
+
+def _write_wav(path: Path, wanted: Tags) -> None:
+    file = WAVE(path)
+    file.add_tags()
+    _write_id3(file.tags, wanted)
+    file.save(v2_version=3)
+
+
+def _write_flac(path: Path, wanted: Tags) -> None:
+    file = FLAC(path)
+    for name, value in wanted.texts.items():
+        file[name] = [value]
+    if wanted.cover:
+        file.add_picture(_picture(wanted.cover))
+    file.save()
+
+
+def _write_ogg(path: Path, wanted: Tags, kind: Callable[[Path], Any]) -> None:
+    file = kind(path)
+    for name, value in wanted.texts.items():
+        file[name] = [value]
+    if wanted.cover:
+        block = base64.b64encode(_picture(wanted.cover).write()).decode("ascii")
+        file["metadata_block_picture"] = [block]
+    file.save()
+
+
+def _picture(cover: Cover) -> Picture:
+    picture = Picture()
+    picture.type = FRONT
+    picture.mime = cover.mime
+    picture.data = cover.data
+    return picture
+
+
+_WRITERS: dict[str, Callable[[Path, Tags], None]] = {
+    "wav": _write_wav,
+    "flac": _write_flac,
+    "ogg": lambda path, tags: _write_ogg(path, tags, OggVorbis),
+    "opus": lambda path, tags: _write_ogg(path, tags, OggOpus),
+    "mp3": _write_mp3,
+}

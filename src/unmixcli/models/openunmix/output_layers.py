@@ -1,0 +1,151 @@
+"""Output layers: from the numbers of each frame to a gain for every target, channel and bin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol
+
+import torch
+
+from .input_layers import band_of_bin
+from .network import Affine, Folded
+
+Ranges = Sequence[tuple[int, int]]
+"""First and one past the last bin of each range that is worked on at a time."""
+
+
+class Head(Protocol):
+    """The output layers of all networks of a model.
+
+    Attributes
+    ----------
+    targets : tuple of str
+    channels : int
+        1 where one gain serves all channels of the mixture.
+    """
+
+    targets: tuple[str, ...]
+    channels: int
+
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
+        """Make gains of a block of frames.
+
+        Parameters
+        ----------
+        rows : sequence of Tensor, shape (frames, hidden)
+            For each network.
+        refined : bool
+            Whether the EM goes on from the gains.
+
+        Returns
+        -------
+        callable
+            Takes the index of a range and returns its gains, not negative, shape
+            (targets, channels, frames, bins of the range).
+        """
+        ...
+
+
+class RectifiedHead:
+    """The published output layer: a rectified gain for each bin, from a network a target.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        What each network estimates.
+    networks : sequence of Folded
+    ranges : sequence of (int, int)
+    device : torch.device
+    """
+
+    def __init__(
+        self,
+        targets: tuple[str, ...],
+        networks: Sequence[Folded],
+        ranges: Ranges,
+        device: torch.device,
+    ) -> None:
+        self.targets = targets
+        self.channels = networks[0].channels
+        # A range's weights lie together, so that its product runs through them in order.
+        self._layers = [
+            [
+                Affine.on(
+                    device,
+                    network.output[:, first:end].flatten(0, 1).T,
+                    network.output_bias[:, first:end].flatten(),
+                )
+                for network in networks
+            ]
+            for first, end in ranges
+        ]
+
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
+        """See `Head`."""
+        return partial(self._gains, rows)
+
+    def _gains(self, rows: Sequence[torch.Tensor], k: int) -> torch.Tensor:
+        layers = self._layers[k]
+        frames, width = rows[0].shape[0], layers[0].bias.shape[0]
+        gains = rows[0].new_empty((len(rows), frames, width))
+        for layer, row, out in zip(layers, rows, gains, strict=True):
+            torch.addmm(layer.bias, row, layer.weight, out=out)
+        shape = (len(rows), frames, self.channels, width // self.channels)
+        return gains.relu_().view(shape).transpose(1, 2)
+
+
+class BandMaskHead:
+    """The joint network's output layer: bands are shared out among the targets.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        Those wanted, in the order wanted.
+    heads : sequence of int
+        Which of the network's targets each is.
+    shape : (int, int)
+        Targets that the network knows, and channels.
+    layer : Affine
+        From the hidden size to (targets x channels x bands) logits, whose
+        softmax over the targets is the gain of every bin of a band.
+    edges : Tensor, shape (bands + 1,)
+        First bin of each band and, last, the number of bins.
+    em_factor : float
+        On the logits where the EM goes on from the gains: it makes masks sharper.
+    ranges : sequence of (int, int)
+    """
+
+    def __init__(
+        self,
+        targets: tuple[str, ...],
+        heads: Sequence[int],
+        shape: tuple[int, int],
+        layer: Affine,
+        edges: torch.Tensor,
+        em_factor: float,
+        ranges: Ranges,
+    ) -> None:
+        self.targets = targets
+        self.channels = shape[1]
+        self._em_factor = em_factor
+        self._heads = list(heads)
+        self._shape = shape
+        self._layer = layer
+        band = band_of_bin(edges).to(layer.bias.device)
+        self._bands = [band[first:end] for first, end in ranges]
+
+    def __call__(
+        self, rows: Sequence[torch.Tensor], refined: bool = False
+    ) -> Callable[[int], torch.Tensor]:
+        """See `Head`."""
+        (row,) = rows
+        logits = self._layer(row).view(row.shape[0], *self._shape, -1)
+        if refined:
+            logits.mul_(self._em_factor)
+        masks = logits.softmax(1)[:, self._heads].permute(1, 2, 0, 3).contiguous()
+        return lambda k: masks.index_select(-1, self._bands[k])

@@ -1,0 +1,1 @@
+"""What may be asked for: the config, where its values come from, mixes and presets."""

@@ -1,0 +1,167 @@
+"""`unmix models …` as a user meets it: output, exit codes, JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from pydantic import BaseModel, Field
+from typer.testing import CliRunner
+
+import server as web
+from toys import IMPATIENT, Toy, card_for, entry, some_bytes
+from unmixcli.cli.models import app
+from unmixcli.errors import UnmixError
+from unmixcli.models.cards import ModelCard
+
+DATA = some_bytes(1000)
+
+
+class Options(BaseModel):
+    kernel: int = Field(default=31, description="Length of the filter.")
+
+
+class Toys(Toy):
+    options = Options
+
+
+@dataclass
+class Run:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def unmix(server, monkeypatch):
+    """Run `unmix models ARGS` with two models whose weights the server has."""
+    server.files |= {"/a/v.pth": DATA, "/b/v.pth": some_bytes(500)}
+    a = card_for({"v.pth": DATA}, server.url("/a"), name="a", licence="MIT", title="First")
+    b = card_for({"v.pth": server.files["/b/v.pth"]}, server.url("/b"), name="b", known="prefix")
+    b = b.model_copy(update={"restriction": "Not for commercial use.", "quality": {"vocals": 6.5}})
+    c = ModelCard(name="c", plugin="toy", targets=["harmonic"], sample_rate=48000,
+                  provenance="Sines alone.", quality={"harmonic": 9.25},
+                  quality_on="ten sines")  # fmt: skip
+    entries = [entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone")]
+    monkeypatch.setattr("unmixcli.models.registry.metadata.entry_points", lambda group: entries)
+    monkeypatch.setattr("unmixcli.models.store.store.Policy", lambda: IMPATIENT)
+
+    def run(*args: str) -> Run:
+        result = CliRunner().invoke(app, args)
+        error = result.exception
+        if isinstance(error, UnmixError):
+            return Run(error.exit_code, result.stdout, result.stderr + str(error))
+        if error is not None and not isinstance(error, SystemExit):
+            raise error
+        return Run(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+def test_list(unmix):
+    run = unmix("list")
+    assert run.code == 0
+    for words in ("harmonic", "48 kHz", "MIT", "6.5", "Not for commercial use."):
+        assert words in run.out
+    assert "9.2*" in run.out
+    assert "* c: ten sines" in run.out
+    assert "left out: plugin gone (toy-package): ImportError: no such thing" in run.err
+
+
+def test_list_as_json(unmix):
+    unmix("fetch", "a")
+    found = unmix("list", "--json").json
+    assert [(m["name"], m["here"], m["size"]) for m in found["models"]] == [
+        ("a", "yes", 1000),
+        ("b", "no", None),
+        ("c", "-", 0),
+    ]
+    assert len(found["left_out"]) == 1
+
+
+def test_info(unmix):
+    run = unmix("info", "b")
+    assert run.code == 0
+    for words in ("toy:b", "Not for commercial use.", "v.pth", "kernel", "31", "Length of the"):
+        assert words in run.out
+    assert "published medians" in run.out
+    generated = unmix("info", "c").out
+    assert "Sines alone." in generated and "harmonic 9.25 (ten sines)" in generated
+    found = unmix("info", "a", "--json").json
+    assert found["files"][0]["digest"].startswith("sha256:")
+    assert found["options"] == [
+        {"name": "kernel", "type": "integer", "default": 31, "help": "Length of the filter."}
+    ]
+
+
+def test_info_of_an_unknown_model(unmix):
+    run = unmix("info", "x")
+    assert run.code == 3 and "there is no model 'x'" in run.err
+
+
+def test_fetch_says_what_restricts_use(unmix):
+    run = unmix("fetch", "a", "b")
+    assert run.code == 0 and run.err.strip() == "Not for commercial use."
+    assert "a: 1 of 1 files here" in run.out
+    assert "nothing fetched" in unmix("fetch", "a").out
+
+
+def test_fetch_all_and_force(unmix, server):
+    assert unmix("fetch", "--all").code == 0
+    assert len(server.requests) == 2
+    found = unmix("fetch", "--all", "--force", "--json").json
+    assert [file["fetched"] for file in found["files"]] == [1000, 500]
+
+
+def test_fetch_that_fails_gets_the_rest(unmix, server):
+    server.script["/a/v.pth"] = [web.status(404)]
+    run = unmix("fetch", "--all", "--json")
+    assert run.code == 3 and "404 Not Found" in run.err
+    assert [bool(file["error"]) for file in run.json["files"]] == [True, False]
+
+
+@pytest.mark.parametrize("args", [["fetch"], ["fetch", "--all", "a"], ["remove"], ["add"]])
+def test_what_makes_no_sense(unmix, args):
+    assert unmix(*args).code == 2
+
+
+def test_verify(unmix, home):
+    assert unmix("verify").code == 0
+    run = unmix("verify", "a")
+    assert run.code == 3 and "missing" in run.out
+    unmix("fetch", "a")
+    assert "good" in unmix("verify").out
+    path = home / "weights/toy/a/v.pth"
+    path.write_bytes(DATA[::-1])
+    run = unmix("verify")
+    assert run.code == 3 and "damaged" in run.out and "unmix models fetch a" in run.err
+    assert unmix("fetch", "a").code == 0 and path.read_bytes() == DATA
+
+
+def test_remove(unmix, home):
+    unmix("fetch", "a")
+    assert "a: 1.0 kB freed" in unmix("remove", "a").out
+    assert not (home / "weights/toy/a/v.pth").exists()
+    assert "a: was not here" in unmix("remove", "a").out
+
+
+def test_path(unmix, home):
+    assert unmix("path").out == f"{home / 'weights'}\n"
+    assert unmix("path", "a").out == f"{home / 'weights/toy/a'}\n"
+    assert unmix("path", "c").code == 3
+
+
+def test_add(unmix, tmp_path, home):
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_bytes(DATA)
+    bad.write_bytes(b"else")
+    run = unmix("add", str(bad), str(good))
+    assert run.code == 3 and "no file of a known model" in run.err
+    assert "a: v.pth added" in run.out
+    assert (home / "weights/toy/a/v.pth").read_bytes() == DATA
+    assert unmix("add", str(tmp_path / "none")).code == 1

@@ -1,0 +1,135 @@
+"""The joint network against a plain whole-track computation of what it is defined as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from networks import JOINT_HEADER, TARGETS, State, joint_edges, joint_state, write_joint
+from openunmix_models import load, run
+from streams import noise
+from unmixcli.errors import ModelError
+from unmixcli.models.openunmix import recurrence, streaming
+
+
+def masks(state: State, spectrum: torch.Tensor) -> torch.Tensor:
+    """Whole-track masks, (targets, channels, bins, frames), of a spectrum (2, bins, frames)."""
+    state = {key: value.float() for key, value in state.items() if key != "band_edges"}
+    hidden = len(state["fc1.bias"])
+    left, right = spectrum
+    signals = torch.stack([left, right, (left + right) / 2**0.5, (left - right) / 2**0.5])
+    edges = joint_edges().tolist()
+    power = signals.abs() ** 2
+    bands = torch.stack([power[:, a:b].mean(1) for a, b in zip(edges, edges[1:])], 1)  # noqa: B905, RUF007
+    features = torch.log(bands + 1e-4).flatten(0, 1).T
+    lstm = torch.nn.LSTM(hidden, hidden // 2, num_layers=3, bidirectional=True)
+    lstm.load_state_dict({k[5:]: v for k, v in state.items() if k.startswith("lstm.")})
+    x = torch.tanh(features @ state["fc1.weight"].T + state["fc1.bias"])
+    y = torch.cat([x, lstm(x)[0]], -1)
+    z = torch.relu(y @ state["fc2.weight"].T + state["fc2.bias"])
+    logits = z @ state["fc3.weight"].T + state["fc3.bias"]
+    shared = logits.view(len(x), 4, 2, -1).softmax(1)
+    widths = torch.tensor(edges).diff()
+    return shared.repeat_interleave(widths, -1).permute(1, 2, 3, 0)
+
+
+@torch.no_grad()
+def whole(state: State, samples: np.ndarray) -> np.ndarray:
+    """The stems of the definition, niter 0."""
+    window = torch.hann_window(4096)
+    audio = torch.from_numpy(samples)
+    spectrum = torch.stft(audio, 4096, 1024, window=window, return_complex=True)
+    stems = masks(state, spectrum) * spectrum
+    found = torch.istft(stems.flatten(0, 1), 4096, 1024, window=window, length=samples.shape[1])
+    return found.view(4, 2, -1).numpy()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_joint(tmp_path_factory.mktemp("joint"), joint_state())
+
+
+def test_stems_are_those_of_the_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = noise(300000)
+    samples[:, 150000:] = samples[:1, 150000:]  # the second half is mono: no side signal at all
+    expected = whole(joint_state(), samples)
+    model = load(folder, TARGETS)
+    np.testing.assert_allclose(run(model, samples, niter=0), expected, rtol=0, atol=1e-5)
+    monkeypatch.setattr(streaming, "ANALYSIS_FRAMES", 11)
+    monkeypatch.setattr(streaming, "SYNTHESIS_FRAMES", 13)
+    monkeypatch.setattr(recurrence, "BLOCK_FRAMES", 17)
+    np.testing.assert_allclose(run(model, samples, niter=0), expected, rtol=0, atol=1e-5)
+
+
+def test_stems_add_up(folder: Path) -> None:
+    samples = noise(100000)
+    np.testing.assert_allclose(
+        run(load(folder, TARGETS), samples, niter=0).sum(0), samples, atol=1e-5
+    )
+
+
+def test_masks_are_softer_where_the_em_follows(folder: Path, tmp_path: Path) -> None:
+    """The header's factor acts as if the logits were that small, with EM and only then."""
+    samples = noise(100000)
+    factor = write_joint(tmp_path / "factor", joint_state(), JOINT_HEADER | {"em_factor": "0.5"})
+    state = joint_state()
+    halved = write_joint(
+        tmp_path / "halved", state | {key: state[key] / 2 for key in ("fc3.weight", "fc3.bias")}
+    )
+    soft = run(load(factor, TARGETS), samples, niter=1)
+    np.testing.assert_allclose(soft, run(load(halved, TARGETS), samples, niter=1), atol=1e-6)
+    assert np.abs(soft - run(load(folder, TARGETS), samples, niter=1)).max() > 1e-3
+    np.testing.assert_array_equal(
+        run(load(factor, TARGETS), samples, niter=0), run(load(folder, TARGETS), samples, niter=0)
+    )
+
+
+@pytest.mark.parametrize("options", [{"niter": 1}, {"niter": 0, "softmask": True, "alpha": 2}])
+def test_some_of_the_targets(folder: Path, options: dict[str, Any]) -> None:
+    samples = noise(100000)
+    found = run(load(folder, ("bass", "vocals")), samples, residual=True, **options)
+    assert found.shape == (3, 2, 100000)
+    plain = run(load(folder, ("bass", "vocals")), samples, niter=0)
+    everything = run(load(folder, TARGETS), samples, niter=0)
+    np.testing.assert_allclose(plain, everything[[2, 0]], atol=1e-6)
+
+
+def test_silence(folder: Path) -> None:
+    assert not run(load(folder, TARGETS), np.zeros((2, 50000), np.float32)).any()
+
+
+def broken(kind: str) -> tuple[State, dict[str, str]]:
+    state, header = joint_state(), dict(JOINT_HEADER)
+    if kind == "header":
+        del header["feature_floor"]
+    elif kind == "shape":
+        state["fc2.bias"] = torch.zeros(3)
+    elif kind == "missing":
+        del state["lstm.bias_hh_l1"]
+    elif kind == "foreign":
+        state["encoder"] = torch.zeros(3)
+    elif kind == "bands":
+        state["band_edges"] = state["band_edges"] + 1
+    elif kind == "targets":
+        header["targets"] = "a,b,c,d"
+    return state, header
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("header", "feature_floor"),
+        ("shape", "fc2"),
+        ("missing", "lstm.bias_hh_l1"),
+        ("foreign", "encoder"),
+        ("bands", "do not cover"),
+        ("targets", "not the network"),
+    ],
+)
+def test_a_file_that_is_not_what_it_says_is_refused(kind: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=words):
+        load(write_joint(tmp_path, *broken(kind)))

@@ -1,0 +1,373 @@
+"""The page in a real browser: without Chromium and playwright these tests are skipped."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from unmixcli.audio.tags.reading import Tags
+from unmixcli.models.cards import ModelCard
+from unmixcli.options.config import SeparationConfig
+from unmixcli.page import About, sound, write_page
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
+)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+NAMES = ("vocals", "drums", "bass", "other")
+RATE = 44100
+SECONDS = 14
+RECORDER = """registerProcessor("recorder", class extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.parts = [];
+    this.port.onmessage = () => this.port.postMessage([this.began, this.parts]);
+  }
+  process([input]) {
+    this.began ??= currentTime;
+    this.parts.push(input.map((channel) => channel.slice()));  // none while nothing sounds
+    return true;
+  }
+})"""
+CAPTURE = """async ([seconds, code]) => {
+  const context = unmix.context;
+  const count = unmix.stems.length;
+  if (!window.hasRecorder)
+    await context.audioWorklet.addModule("data:text/javascript," + encodeURIComponent(code));
+  window.hasRecorder = true;
+  const merger = context.createChannelMerger(count);
+  const recorder = new AudioWorkletNode(context, "recorder",
+    { channelCount: count, channelCountMode: "explicit", channelInterpretation: "discrete" });
+  unmix.stems.forEach((stem, n) => stem.gain.connect(merger, 0, n));
+  merger.connect(recorder).connect(context.destination);
+  await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+  const answer = new Promise((resolve) => { recorder.port.onmessage = (e) => resolve(e.data); });
+  recorder.port.postMessage("stop");
+  const [began, parts] = await answer;
+  const start = began - (context.currentTime - unmix.now());
+  recorder.disconnect(); merger.disconnect();
+  const all = new Float32Array(parts.length * count * 128);
+  parts.forEach((part, k) => part.forEach((channel, n) =>
+    all.set(channel, (n * parts.length + k) * 128)));
+  let text = "";
+  const bytes = new Uint8Array(all.buffer);
+  for (let i = 0; i < bytes.length; i += 32768)
+    text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return [btoa(text), start];
+}"""
+"""Record what each stem sends to the speakers, on the clock that plays them."""
+
+
+def melody(length: int, rate: int) -> np.ndarray:
+    """A sound of which every moment is unlike any other, yet easy to encode."""
+    time = np.arange(length) / rate
+    sweep = sum(
+        np.sin(2 * np.pi * (f * time + g * time**2) + f)
+        for f, g in [(200, 30), (510, 7), (1400, -20)]
+    )
+    return (0.15 * sweep * (1 + 0.5 * np.sin(2 * np.pi * 3.1 * time))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of four stems that are all the same, so that any lag between them shows."""
+    folder = tmp_path_factory.mktemp("page")
+    stems = {name: folder / f"{name}.wav" for name in NAMES}
+    for path in stems.values():
+        soundfile.write(path, melody(SECONDS * RATE, RATE), RATE)
+    card = ModelCard(name="toy", plugin="toy", targets=NAMES, sample_rate=RATE)
+    about = About(folder / "song.wav", Tags(), card, SeparationConfig())
+    write_page(folder / "index.html", stems, about)
+    return folder / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as run:
+        chromium = run.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser, page_file) -> Iterator[object]:
+    """The page opened from the file system, without a network; it must not complain."""
+    context = browser.new_context(
+        offline=True,
+        viewport={"width": 1280, "height": 800},
+        # What the page forbids itself, such as the recorder of these tests; see the last one.
+        bypass_csp=True,
+    )
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda r: complaints.append(r.url) if r.url.startswith("http") else None)
+    tab.goto(page_file.as_uri())
+    yield tab
+    assert complaints == []
+    context.close()
+
+
+def wait(page, expression: str, seconds: float = 15) -> None:
+    """Wait until an expression holds; the page's policy forbids playwright's own way."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        time.sleep(0.02)
+
+
+def seek(page, to: float) -> None:
+    page.evaluate(
+        f"""() => {{ const bar = document.getElementById("seek");
+        bar.value = {to}; bar.dispatchEvent(new Event("input")); }}"""
+    )
+    wait(page, f"unmix.now() > {to} && unmix.now() < {to} + 5 && unmix.context !== null")
+
+
+def capture(page, seconds: float) -> tuple[np.ndarray, float]:
+    """Return what was heard of each stem, shape (stems, samples), and the second it began at.
+
+    That second is the page's own: what it shows while this is heard.
+    """
+    text, began = page.evaluate(CAPTURE, [seconds, RECORDER])
+    heard = np.frombuffer(base64.b64decode(text), np.float32).reshape(len(NAMES), -1)
+    return heard, began
+
+
+def locate(heard: np.ndarray, near: float) -> float:
+    """Return the second of the track at which a recording of it begins."""
+    truth = melody(SECONDS * sound.RATE, sound.RATE)
+    first = max(0, round((near - 1) * sound.RATE))
+    window = truth[first : round((near + 1) * sound.RATE) + len(heard)]
+    size = 1 << (len(window) + len(heard)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(window, size) * np.fft.rfft(heard, size).conj(), size)
+    return (first + int(product[: len(window)].argmax())) / sound.RATE
+
+
+def gains(page) -> list[float]:
+    return page.evaluate("unmix.stems.map((stem) => stem.gain.gain.value)")
+
+
+def loudness(page) -> list[float]:
+    return [float(np.sqrt(np.mean(channel**2))) for channel in capture(page, 0.3)[0]]
+
+
+def test_it_plays_and_pauses(page):
+    assert not page.evaluate("unmix.playing")
+    page.click("#play")
+    wait(page, "unmix.now() > 0.3")
+    assert page.get_attribute("#play", "aria-label") == "Pause"
+    assert min(loudness(page)) > 0.05
+    page.click("#play")
+    wait(page, "!unmix.playing")
+    stood = page.evaluate("unmix.now()")
+    time.sleep(0.2)
+    assert page.evaluate("unmix.now()") == stood > 0.3
+    assert page.inner_text("#time") == "0:00"
+
+
+def test_it_stops_at_the_end_and_starts_again(page):
+    page.click("#play")
+    seek(page, SECONDS - 0.4)
+    wait(page, "!unmix.playing")
+    assert page.evaluate("unmix.now()") == pytest.approx(SECONDS, abs=0.01)
+    page.click("#play")
+    wait(page, "unmix.playing && unmix.now() > 0.1 && unmix.now() < 5")
+
+
+@pytest.mark.parametrize("to", [3.3, 5.5, 11.9])
+def test_seeking_keeps_the_stems_together_and_where_they_should_be(page, to):
+    page.click("#play")
+    wait(page, "unmix.now() > 0.05")
+    capture(page, 0)  # making the recorder moves Chromium's rendering to another thread
+    truth = melody(SECONDS * sound.RATE, sound.RATE)
+    errors = []
+    # A busy machine drops samples now and then; a seam would be heard every time.
+    while not errors or (errors[-1] >= 0.1 and len(errors) < 4):
+        seek(page, to)
+        heard, shown = capture(page, 1.2)  # the last two of these cross from piece to piece
+        assert np.abs(heard).max(axis=-1).min() > 0.1
+        # The four stems are the same sound: at the same time they are the same numbers.
+        assert np.abs(heard - heard[0]).max() == 0
+        began = locate(heard[0], shown)
+        assert abs(began - shown) < 0.02  # exact, but where a busy machine starts it late
+        first = round(began * sound.RATE)
+        error = heard[0] - truth[first : first + heard.shape[-1]]
+        # No seam: nowhere is it further from the original than an encoder makes it.
+        errors.append(np.abs(error).max() / np.abs(truth).max())
+    assert errors[-1] < 0.1, errors
+
+
+def test_solo_silences_the_others(page):
+    page.click("#play")
+    wait(page, "unmix.now() > 0.1")
+    page.click("text=Solo >> nth=1")
+    time.sleep(0.2)
+    assert gains(page) == [0, 1, 0, 0]
+    heard = loudness(page)
+    assert heard[1] > 0.05 and heard[0] == heard[2] == heard[3] == 0
+    assert page.locator(".stem.silent").count() == 3
+    page.click("text=Solo >> nth=2")  # one alone means that one alone
+    time.sleep(0.2)
+    assert gains(page) == [0, 0, 1, 0]
+    page.click("text=Solo >> nth=3", modifiers=["Shift"])
+    time.sleep(0.2)
+    assert gains(page) == [0, 0, 1, 1]
+    page.click("text=Solo >> nth=2")
+    time.sleep(0.2)
+    assert gains(page) == [1, 1, 1, 1]
+
+
+def test_mute_and_volume(page):
+    page.click("#play")
+    wait(page, "unmix.now() > 0.1")
+    page.click("text=Mute >> nth=0")
+    page.locator("[aria-label='Volume of bass']").fill("50")
+    time.sleep(0.2)
+    assert gains(page) == [0, 1, 0.25, 1]
+    assert page.locator("[aria-label='Mute vocals']").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("0")
+    time.sleep(0.2)
+    assert gains(page) == [1, 1, 0.25, 1]
+
+
+def test_the_keyboard_does_everything(page):
+    press = page.keyboard.press
+    press("Space")
+    wait(page, "unmix.playing && unmix.now() > 0.05")
+    press("ArrowRight")
+    wait(page, "unmix.now() > 5 && unmix.now() < 7")
+    press("ArrowLeft")
+    wait(page, "unmix.now() < 2")
+    press("Shift+ArrowRight")
+    press("Space")
+    wait(page, "!unmix.playing")
+    press("End")
+    assert page.evaluate("unmix.now()") == SECONDS
+    press("Home")
+    assert page.evaluate("unmix.now()") == 0
+    press("2")
+    assert page.evaluate("unmix.stems.map((s) => s.solo.ariaPressed)") == [
+        "false", "true", "false", "false",
+    ]  # fmt: skip
+    press("2")
+    press("Shift+Digit4")
+    assert page.locator(".stem.silent h2").all_inner_texts() == ["other"]
+    assert page.inner_text("#spoken") == "other muted"
+    press("0")
+    press("ArrowDown")  # the chosen stem is now the fourth: it gets the focus
+    press("ArrowUp")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Solo bass"
+    press("m")
+    press("-")
+    assert page.locator(".stem.silent h2").all_inner_texts() == ["bass"]
+    assert page.evaluate("unmix.stems[2].slider.value") == "95"
+    press("Space")  # on a button it presses the button
+    assert page.evaluate("unmix.stems[2].solo.ariaPressed") == "true"
+    assert not page.evaluate("unmix.playing")
+
+
+def test_the_focus_goes_everywhere_and_shows(page):
+    seen = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        label, outline = page.evaluate(
+            """() => { const e = document.activeElement;
+            return [e === document.body ? "" : e.ariaLabel || e.innerText,
+              getComputedStyle(e).outlineStyle]; }"""
+        )
+        if not label:  # once around
+            break
+        seen.append(label)
+        assert outline != "none", label
+    for name in NAMES:
+        for what in ("Solo", "Mute", "Volume of", "Download"):
+            suffix = ".wav" if what == "Download" else ""
+            assert f"{what} {name}{suffix}" in seen
+    assert "Play" in seen and "Position" in seen
+
+
+def test_a_click_in_a_picture_seeks(page):
+    box = page.locator(".lane").nth(2).bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 20)
+    assert page.evaluate("unmix.now()") == pytest.approx(SECONDS / 2, abs=0.1)
+    assert page.inner_text("#time") == "0:07"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_and_can_be_read(browser, page_file, width, scheme):
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=width < 700
+    )
+    tab = context.new_page()
+    tab.goto(page_file.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(
+        "[...document.images].every((image) => image.complete && image.naturalWidth > 0)"
+    )
+    sizes = tab.evaluate(
+        "[...document.querySelectorAll('button')].map((b) => b.getBoundingClientRect().height)"
+    )
+    assert min(sizes) >= (44 if width < 700 else 36)
+    ratios = tab.evaluate(
+        """() => {
+          const numbers = (text) => text.match(/[\\d.]+/g).map(Number);
+          const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+            .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+          const ground = (element) => {
+            for (let e = element; e; e = e.parentElement) {
+              const colour = numbers(getComputedStyle(e).backgroundColor);
+              if (colour.length < 4 || colour[3] > 0) return colour;
+            }
+            return [255, 255, 255];
+          };
+          const elements = [...document.querySelectorAll("h1,h2,p,dt,dd,button,a,span,#time")]
+            .filter((e) => e.textContent.trim() && e.getClientRects().length)
+            .filter((e) => !e.matches(".spoken"));
+          return elements.map((e) => {
+            const pair = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
+            return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+          });
+        }"""
+    )
+    assert min(ratios) > 4.5  # what WCAG asks of text
+    context.close()
+
+
+def test_its_policy_lets_nothing_else_run(browser, page_file):
+    """The page plays under its own policy, and nothing put into it does anything."""
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto(page_file.as_uri())
+    complaints: list[str] = []
+    tab.on("console", lambda m: complaints.append(m.text))
+    tab.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "document.title = 'taken over'";
+          document.body.append(script);
+        }"""
+    )
+    assert tab.title() == "song – stems"
+    assert "Content Security Policy" in complaints[0]
+    tab.click("#play")
+    wait(tab, "unmix.now() > 0.2")
+    assert len(complaints) == 1
+    context.close()
