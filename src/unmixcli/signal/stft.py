@@ -8,7 +8,7 @@ Whatever the sizes of the blocks, the numbers are those of the whole signal.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +118,7 @@ def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
 
 
 def frame_blocks(
-    blocks: Iterable[Audio], framing: Framing, sizes: Iterable[int]
+    blocks: Iterable[Audio], framing: Framing, sizes: Sequence[int], context: int = 0
 ) -> Iterator[tuple[int, Audio]]:
     """Cut a stream of audio into stretches that hold given numbers of whole frames.
 
@@ -127,23 +127,26 @@ def frame_blocks(
     blocks : iterable of ndarray, shape (channels, samples)
         The signal, in blocks of any length.
     framing : Framing
-    sizes : iterable of int
+    sizes : sequence of int
         Frames of each stretch; together `framing.frames` of the signal's length.
+    context : int
+        Frames that each stretch has besides, before and after its own, as far as there are any.
 
     Yields
     ------
     first : int
-        Index of the stretch's first frame.
+        Index of the stretch's first frame, its context left out.
     stretch : ndarray, shape (channels, framing.samples(frames))
         What `stft` turns into those frames. Stretches overlap by
-        ``n_fft - hop`` samples, so each can be transformed by itself.
+        ``n_fft - hop`` samples and the context, so each can be transformed by itself.
     """
     extended = _extend(blocks, framing)
     pending: list[Audio] = []
     held = 0
-    first = 0
+    total = sum(sizes)
+    first = begin = 0
     for frames in sizes:
-        wanted = framing.samples(frames)
+        wanted = framing.samples(min(first + frames + context, total) - begin)
         while held < wanted:
             pending.append(next(extended, _MISSING))
             if pending[-1] is _MISSING:
@@ -151,9 +154,11 @@ def frame_blocks(
             held += pending[-1].shape[-1]
         joined = pending[0] if len(pending) == 1 else np.concatenate(pending, axis=-1)
         yield first, np.ascontiguousarray(joined[:, :wanted])
-        pending = [joined[:, frames * framing.hop :]]
-        held = pending[0].shape[-1]
         first += frames
+        following = max(0, first - context)
+        pending = [joined[:, (following - begin) * framing.hop :]]
+        held = pending[0].shape[-1]
+        begin = following
 
 
 @functools.cache

@@ -211,7 +211,9 @@ def test_progress_and_the_size_of_blocks(checkpoint: Path) -> None:
 
 def test_gradients_are_not_recorded_and_the_mode_does_not_leak(checkpoint: Path) -> None:
     blocks = load(checkpoint).separate(
-        ArrayMixture(music(20000), 1000, RATE), SeparationConfig(options={"segment": "1"}), lambda *_: None
+        ArrayMixture(music(20000), 1000, RATE),
+        SeparationConfig(options={"segment": "1"}),
+        lambda *_: None,
     )
     next(blocks)
     assert not torch.is_inference_mode_enabled()

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 
 import torch
 
@@ -129,12 +131,22 @@ class Filter:
         )
 
     @property
+    def context(self) -> int:
+        """Frames on either side of a block that its stretch has beside its own."""
+        return self._head.context
+
+    @cached_property
     def block_sizes(self) -> list[int]:
         """Frames of each block in turn."""
         if not self._config.niter:
             return block_sizes(self._frames, self._limit)
         size = self._window if self._long is None else self._limit
         return block_sizes(self._frames, size, self._window)
+
+    @cached_property
+    def _sizes(self) -> dict[int, int]:
+        """The size of each block, by its first frame."""
+        return dict(zip(accumulate(self.block_sizes, initial=0), self.block_sizes, strict=False))
 
     @property
     def readings(self) -> int:
@@ -143,10 +155,10 @@ class Filter:
 
     def measure(self, first: int, stretch: Audio) -> tuple[int, Measurement]:
         """Measure a block of a long window after the iterations that are settled so far."""
-        spectrum = self._spectrum(first, stretch)
+        spectrum, gains_of = self._read(first, stretch)
         window = self._known(first)
         found = []
-        for k, part, gains in self._gains(first, spectrum):
+        for k, part, gains in self._gains(spectrum, gains_of):
             mixture = MixtureSpectrum.of(part)
             power, statistics = masked_power(gains, mixture)
             for covariances in window.covariances:
@@ -186,7 +198,7 @@ class Filter:
         first : int
             Index of the block's first frame.
         stretch : ndarray, shape (channels, samples)
-            The samples that the block's frames cover.
+            The samples that the block's frames and their context cover.
 
         Returns
         -------
@@ -194,13 +206,13 @@ class Filter:
         segment : ndarray, shape (stems, channels, samples)
             As `unmixcli.signal.stft.overlap_add` leaves it.
         """
-        spectrum = self._spectrum(first, stretch)
+        spectrum, gains_of = self._read(first, stretch)
         stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
         if self._config.niter and scale is None:
             scale = squared_scale(magnitude_of(spectrum).amax())
-        for k, part, gains in self._gains(first, spectrum):
+        for k, part, gains in self._gains(spectrum, gains_of):
             start, end = self._ranges[k]
             out = stems[..., start:end]
             if scale is None:
@@ -213,16 +225,22 @@ class Filter:
     def _known(self, first: int) -> _Window:
         return (self._long or {}).get(first // self._window, _Window())
 
-    def _spectrum(self, first: int, stretch: Audio) -> torch.Tensor:
-        return stft(torch.from_numpy(stretch).to(self._device), self._framing)
+    def _read(
+        self, first: int, stretch: Audio
+    ) -> tuple[torch.Tensor, Callable[[int], torch.Tensor]]:
+        """Return a block's spectrum and what gives its gains, of a stretch with its context."""
+        spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
+        begin = max(0, first - self._head.context)
+        end = begin + spectrum.shape[1]
+        rows = [sequence.read(begin, end).to(spectrum.device) for sequence in self._sequences]
+        wanted = slice(first - begin, first - begin + self._sizes[first])
+        gains_of = self._head(rows, spectrum, wanted, refined=self._config.niter > 0)
+        return spectrum[:, wanted], gains_of
 
     def _gains(
-        self, first: int, spectrum: torch.Tensor
+        self, spectrum: torch.Tensor, gains_of: Callable[[int], torch.Tensor]
     ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
         """Yield each range's index, its part of the spectrum and the first estimates' gains."""
-        end = first + spectrum.shape[1]
-        rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
-        gains_of = self._head(rows, refined=self._config.niter > 0)
         config = self._config
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]

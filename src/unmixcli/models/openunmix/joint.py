@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from safetensors import SafetensorError, safe_open
 
 from ...errors import ModelError
-from .input_layers import LogBandFront
+from .input_layers import LogBandFront, LogBands
 from .network import Affine, Trunk
 from .output_layers import BandMaskHead, Ranges
+from .refinement import Refinement, shapes
 
 ARCHITECTURE = "openunmix-joint"
 FEATURES = 4
@@ -90,12 +91,24 @@ def build_joint(
         return Affine.on(device, state[f"{name}.weight"].T, state[f"{name}.bias"])
 
     trunk = Trunk.of(state, state["fc2.weight"].T, state["fc2.bias"], device)
+    bands = LogBands(edges, header.feature_floor, device)
+    refinement = Refinement(state, device) if shapes(state, 1, 1) else None
     heads = [header.targets.index(target) for target in targets]
     shape = (len(header.targets), header.channels)
     return (
         trunk,
-        LogBandFront(layer("fc1"), edges, header.feature_floor),
-        BandMaskHead(tuple(targets), heads, shape, layer("fc3"), edges, header.em_factor, ranges),
+        LogBandFront(layer("fc1"), bands),
+        BandMaskHead(
+            tuple(targets),
+            heads,
+            shape,
+            layer("fc3"),
+            edges,
+            header.em_factor,
+            ranges,
+            bands,
+            refinement,
+        ),
     )
 
 
@@ -112,27 +125,29 @@ def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> Non
     edges = state.get("band_edges", torch.zeros(1)).long()
     bands = len(edges) - 1
     hidden = len(state.get("fc1.bias", ()))
-    shapes: dict[str, tuple[int, ...]] = {
+    masks = len(header.targets) * header.channels
+    expected: dict[str, tuple[int, ...]] = {
         "band_edges": (bands + 1,),
         "fc1.weight": (hidden, FEATURES * bands),
         "fc1.bias": (hidden,),
         "fc2.weight": (hidden, 2 * hidden),
         "fc2.bias": (hidden,),
-        "fc3.weight": (len(header.targets) * header.channels * bands, hidden),
-        "fc3.bias": (len(header.targets) * header.channels * bands,),
+        "fc3.weight": (masks * bands, hidden),
+        "fc3.bias": (masks * bands,),
     }
     for layer in range(3):
         for direction in ("", "_reverse"):
             end = f"_l{layer}{direction}"
-            shapes[f"lstm.weight_ih{end}"] = (2 * hidden, hidden)
-            shapes[f"lstm.weight_hh{end}"] = (2 * hidden, hidden // 2)
-            shapes[f"lstm.bias_ih{end}"] = shapes[f"lstm.bias_hh{end}"] = (2 * hidden,)
-    for key in shapes.keys() | state.keys():
+            expected[f"lstm.weight_ih{end}"] = (2 * hidden, hidden)
+            expected[f"lstm.weight_hh{end}"] = (2 * hidden, hidden // 2)
+            expected[f"lstm.bias_ih{end}"] = expected[f"lstm.bias_hh{end}"] = (2 * hidden,)
+    expected |= shapes(state, FEATURES + masks, masks, bands)
+    for key in expected.keys() | state.keys():
         found = tuple(state[key].shape) if key in state else None
-        if found != shapes.get(key):
+        if found != expected.get(key):
             raise ModelError(
                 f"{path} is not a joint network: {key} has the shape {found}, "
-                f"where {shapes.get(key)} is right"
+                f"where {expected.get(key)} is right"
             )
     if bands < 1 or edges[0] != 0 or edges[-1] != header.n_fft // 2 + 1 or edges.diff().min() < 1:
         raise ModelError(f"{path} is not a joint network: its bands do not cover the spectrum")

@@ -125,7 +125,9 @@ class OpenUnmix:
         readings = filtering.readings + 1
 
         def stretches() -> Iterator[tuple[int, Audio]]:
-            return frame_blocks(mixture.blocks(), self._framing, filtering.block_sizes)
+            return frame_blocks(
+                mixture.blocks(), self._framing, filtering.block_sizes, filtering.context
+            )
 
         for reading in range(filtering.readings):
             measurements = self._workers.map(filtering.measure, stretches())
