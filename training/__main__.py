@@ -182,7 +182,7 @@ def evaluate(
     baselines: Annotated[bool, typer.Option(help="Measure the simple methods too.")] = True,
     songs: Annotated[int, typer.Option(help="How many held-out songs.")] = TEST_SONGS,
 ) -> None:
-    """Tables of SDR on held-out generated songs and on the real excerpt."""
+    """Tables of SDR on held-out generated songs and on real ones."""
     from . import evaluate as measure
     from .export import load
 
@@ -190,8 +190,10 @@ def evaluate(
     methods = (measure.all_methods if baselines else measure.model_methods)(network, model.stem)
     generated = measure.evaluate(measure.generated_songs(out / "test", songs), methods)
     typer.echo(f"{songs} held-out generated songs\n\n{measure.table(generated)}\n")
-    real = measure.evaluate([measure.real_excerpt()], methods)
-    typer.echo(f"real excerpt, 6 s\n\n{measure.table(real)}")
+    real = measure.real_songs(out / REAL) or {"stempeg": measure.real_excerpt()}
+    for name, song in real.items():
+        scores = measure.evaluate([song], methods)
+        typer.echo(f"{name}, real, {song.shape[-1] / 44_100:.0f} s\n\n{measure.table(scores)}\n")
 
 
 @app.command()
