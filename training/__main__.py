@@ -133,12 +133,12 @@ def train(
     """Train, or go on training, and write a model folder at the end."""
     import torch
 
-    from .export import export_folder, load
+    from .export import export_folder, load, start_from
     from .multitracks import import_multitracks
     from .train import PRESETS, Trainer
 
     options = PRESETS[preset]
-    start = load(init) if init else None
+    start = start_from(init) if init else None
     pool, validation = out / "pool", out / "validation"
     if multitracks:
         pool, validation = out / "multitracks", out / "multitracks-validation"

@@ -87,14 +87,7 @@ def export_folder(network: JointOpenUnmix, folder: Path) -> None:
 
 
 def load(path: Path) -> JointOpenUnmix:
-    """A network from an exported file or a run's checkpoint, ready to separate or to go on.
-
-    The batch norms of an exported file come back as fixed scalings: keep their statistics frozen
-    when training goes on. Its first layer, into which the whitening was folded, comes back as the
-    fixed `base`; what fc1 learns is added to it, behind the whitening of the songs that training
-    goes on with (`JointOpenUnmix.measure_inputs`), which is where Adam's steps are of a size that
-    suits all directions.
-    """
+    """A network from an exported file or a run's checkpoint, ready to separate."""
     if path.suffix == ".pt":
         state = torch.load(path, map_location="cpu", weights_only=True)
         network = JointOpenUnmix(**state["shape"])
@@ -108,7 +101,25 @@ def load(path: Path) -> JointOpenUnmix:
     with opened as file:
         if (file.metadata() or {}).get("architecture") != ARCHITECTURE:
             raise ValueError(refusal)
-        tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118
+        return unfolded({k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
+
+
+def start_from(path: Path) -> JointOpenUnmix:
+    """A network to go on with, on songs for which its inputs are measured anew."""
+    network = load(path)
+    return network if path.suffix != ".pt" else unfolded(folded(network))
+
+
+def unfolded(tensors: dict[str, Tensor]) -> JointOpenUnmix:
+    """A network of what `folded` returns, to separate or to go on with.
+
+    The batch norms come back as fixed scalings: keep their statistics frozen when training goes
+    on. The first layer, into which the whitening was folded, comes back as the fixed `base`; what
+    fc1 learns is added to it, behind the whitening of the songs that training goes on with
+    (`JointOpenUnmix.measure_inputs`), which is where Adam's steps are of a size that suits all
+    directions.
+    """
+    tensors = {k: v.float() for k, v in tensors.items()}
     refine = len(tensors["refine.conv1.bias"]) if "refine.conv1.bias" in tensors else 0
     network = JointOpenUnmix(len(tensors["fc1.bias"]), started=True, refine=refine)
     state = network.state_dict()

@@ -25,6 +25,7 @@ class TrainOptions:
     hidden: int = 448
     steps: int = 10_000
     learning_rate: float = 1e-3
+    refine_factor: float = 1.0  # of the learning rate, for the refinement
     warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
     average: float = 0.995  # of the exponential moving average of the weights
@@ -60,8 +61,10 @@ class Trainer:
         torch.set_flush_denormal(True)
         self.network = (start or JointOpenUnmix(options.hidden)).to(self.device)
         self.average = copy.deepcopy(self.network).eval()
+        refine = list(self.network.refine.parameters()) if self.network.refine else []
+        trunk = [p for n, p in self.network.named_parameters() if not n.startswith("refine.")]
         self.optimiser = torch.optim.AdamW(
-            [p for p in self.network.parameters() if p.requires_grad],
+            [{"params": trunk, "factor": 1.0}, {"params": refine, "factor": options.refine_factor}],
             lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4, fused=True,
         )  # fmt: skip
         self.step = 0
@@ -107,7 +110,7 @@ class Trainer:
     def train_step(self, batch: dict[str, Tensor]) -> float:
         """One step of the optimiser; returns the loss."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group["factor"]
         self.network.train()
         if self.options.freeze_statistics:
             self.network.bn1.eval()
