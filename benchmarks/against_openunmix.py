@@ -1,14 +1,14 @@
-"""Speed and memory beside the package `openunmix`, the two taking turns.
+"""Compare speed and memory with the package `openunmix`, running both in turn.
 
-Random weights in the true layout (four targets, hidden size 512, stereo, 44.1
-kHz) and noise: neither changes what there is to compute.
+Uses random weights in the true layout (four targets, hidden size 512, stereo,
+44.1 kHz) and noise; neither changes the amount of computation.
 
-    python benchmarks/against_openunmix.py separation   # imports and loading left out
+    python benchmarks/against_openunmix.py separation   # without imports and loading
     python benchmarks/against_openunmix.py process      # whole processes on a 4-minute file
-    python benchmarks/against_openunmix.py memory       # peak memory by length, ours alone
+    python benchmarks/against_openunmix.py memory       # peak memory by length, ours only
 
-Prints medians and the ratio pair by pair, as one Markdown table each. Needs
-the `test` extra; machines are noisy, so believe the ratios and not the seconds.
+Prints medians and the median ratio of the pairs, as one Markdown table each.
+Needs the `test` extra. Machines are noisy: trust the ratios, not the seconds.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def random_model(folder: Path) -> Path:
 
 
 def noise(minutes: float) -> np.ndarray:
-    """Noise of shape (samples, 2)."""
+    """Return noise of shape (samples, 2)."""
     random = np.random.default_rng(0)
     return random.uniform(-0.5, 0.5, (int(minutes * 60 * RATE), 2)).astype(np.float32)
 
@@ -120,7 +120,7 @@ def separation(model: Path, minutes: float, runs: int) -> None:
             stems = ours.separate(audio, RATE)  # noqa: B023
             return np.stack([stems[target].T for target in TARGETS])
 
-        difference = float(np.abs(reference() - unmix()).max())  # also warms both up
+        difference = float(np.abs(reference() - unmix()).max())  # this also warms up both
         times = take_turns(reference, unmix, runs)
         rows.append((f"niter {niter}", *times, f"{difference:.1e}"))
     print(f"\nSeparation alone, {minutes:g} min, {os.cpu_count()} cores, {runs} pairs\n")
@@ -168,7 +168,7 @@ def processes(model: Path, folder: Path, minutes: float, runs: int) -> None:
 
 
 def memory(model: Path, folder: Path, lengths: list[float]) -> None:
-    """Measure the peak memory of whole processes by length."""
+    """Measure the peak memory of whole processes for several lengths."""
     rows = []
     for minutes in lengths:
         source = folder / "noise.flac"

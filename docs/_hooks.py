@@ -1,4 +1,4 @@
-"""What the build of the documentation adds: the command reference, from the commands themselves."""
+"""Hooks of the documentation build: generate the command reference from the commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from unmixcli.cli.app import app
 from unmixcli.options.config import SeparationConfig
 
-# Links that make sense in the repository and have no page here.
+# Links that work in the repository but have no page in the documentation.
 _ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?:\.\./|examples/)[^)]*\)")
 
 
@@ -24,7 +24,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Turn links out of the documentation into plain text, and list the options of the library."""
+    """Turn links out of the documentation into plain text, and insert the library's options."""
     return _ELSEWHERE.sub(r"\1", markdown).replace("<!-- options -->", _fields())
 
 
@@ -33,14 +33,14 @@ def reference() -> str:
     lines = [
         "# Commands",
         "",
-        "What `--help` says, in one place. Results go to stdout, everything else to stderr.",
+        "The output of `--help` for all commands. Results go to stdout, everything else to stderr.",
         "",
         "| exit code | meaning |",
         "|---|---|",
-        "| 0 | done |",
-        "| 1 | something failed, such as a recording that cannot be read; the rest was done |",
-        "| 2 | the request makes no sense: an unknown option, a value out of range |",
-        "| 3 | a model or its weights cannot be had or are not right |",
+        "| 0 | everything succeeded |",
+        "| 1 | something failed, such as a recording that cannot be read; the rest succeeded |",
+        "| 2 | the options are invalid: an unknown option, a value out of range |",
+        "| 3 | a model or its weights are missing, unavailable or damaged |",
         "| 130 | interrupted |",
         "",
     ]

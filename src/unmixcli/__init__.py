@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import UnmixError
     from .options.config import SeparationConfig
-    from .separation.separator import SeparatedTrack, Separator, separate
+    from .separation.compatible import separate
+    from .separation.results import SeparatedTrack
+    from .separation.separator import Separator
 
     __version__: str
 
@@ -27,16 +29,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "SeparatedTrack": "separation.separator",
+    "SeparatedTrack": "separation.results",
     "SeparationConfig": "options.config",
     "Separator": "separation.separator",
     "UnmixError": "errors",
-    "separate": "separation.separator",
+    "separate": "separation.compatible",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: `import unmixcli` stays light."""
+    """Import a public name on first use, so that `import unmixcli` stays fast."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,7 +1,7 @@
-"""What can go wrong, as exceptions whose message is the sentence a user reads.
+"""Exceptions. Each message is the sentence that the user reads.
 
-Every message says what is wrong and, where there is a remedy, what to do. The
-command layer prints it and exits with ``exit_code``; nothing else is shown.
+Every message says what is wrong and, if possible, what to do about it. The
+command prints the message and nothing else, and exits with ``exit_code``.
 """
 
 
@@ -12,7 +12,7 @@ class UnmixError(Exception):
 
 
 class UsageError(UnmixError):
-    """The request makes no sense: an option out of range, an unknown target."""
+    """A request that makes no sense: an option out of range, an unknown target."""
 
     exit_code = 2
 
@@ -25,24 +25,32 @@ class OutputError(UnmixError):
     """A stem that cannot be written, or that must not be overwritten."""
 
 
+class BusyError(OutputError):
+    """Another process is separating this recording right now."""
+
+
+class DoneError(OutputError):
+    """Another process completed the requested stems just before this one started."""
+
+
 class SpoolError(UnmixError):
-    """The temporary files of a long track have no room."""
+    """The disk has no room for the temporary files of a long track."""
 
 
 class ModelError(UnmixError):
-    """A model or its weights are unknown, unavailable or not what they claim to be."""
+    """A model or its weights are unknown, unavailable or damaged."""
 
     exit_code = 3
 
 
 class FetchError(ModelError):
-    """No address gave the weights.
+    """The weights could not be downloaded from any of their addresses.
 
     Parameters
     ----------
     message : str
     reason : str
-        Why, in a few words.
+        The cause, in a few words.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:

@@ -97,7 +97,7 @@ def test_opus_has_48_khz_only(run: Run, tiny_model: Path) -> None:
     ],
 )
 def test_the_next_rate_that_a_format_has(format: str, rate: int, written: int) -> None:
-    assert Encoding.of(SeparationConfig(format=format)).rate_for(rate) == written
+    assert Encoding.of(format).rate_for(rate) == written
 
 
 def test_a_rate_that_vorbis_crashes_at(run: Run, tiny_model: Path) -> None:
@@ -127,7 +127,7 @@ def test_sample_rate(run: Run, tiny_model: Path, wanted: str, rate: int) -> None
         (["--bit-depth", "12"], "bit_depth '12'"),
         (["--quality", "5"], "wav is lossless"),
         (["--quality", "11", "--format", "ogg"], "quality 11.0"),
-        (["--clip", "none", "--format", "flac"], "cannot hold what goes beyond full scale"),
+        (["--clip", "none", "--format", "flac"], "cannot hold samples beyond full scale"),
         (["--clip", "loud"], "clip 'loud'"),
         (["--sample-rate", "44100", "--format", "opus"], "no sample rate of 44100 Hz"),
         (["--sample-rate", "384000", "--format", "ogg"], "384000 Hz, only up to 192000"),
@@ -150,7 +150,7 @@ def test_integers_are_exact(tmp_path: Path) -> None:
     block = (np.arange(-32768, 32768, dtype=np.float32) / 32768)[np.newaxis, np.newaxis]
     for format, depth in (("wav", "16"), ("wav", "24"), ("flac", "16"), ("flac", "24")):
         path = tmp_path / f"{depth}.{format}"
-        encoding = Encoding.of(SeparationConfig(format=format, bit_depth=depth))
+        encoding = Encoding.of(format, depth)
         with StemWriter([path], Shape(44100, 1, block.shape[-1]), encoding) as writer:
             writer.write(block)
         np.testing.assert_array_equal(soundfile.read(path)[0], block[0, 0])

@@ -101,7 +101,7 @@ def test_info(unmix):
 
 def test_info_of_an_unknown_model(unmix):
     run = unmix("info", "x")
-    assert run.code == 3 and "there is no model 'x'" in run.err
+    assert run.code == 3 and "unknown model 'x'" in run.err
 
 
 def test_fetch_says_what_restricts_use(unmix):
@@ -147,7 +147,7 @@ def test_remove(unmix, home):
     unmix("fetch", "a")
     assert "a: 1.0 kB freed" in unmix("remove", "a").out
     assert not (home / "weights/toy/a/v.pth").exists()
-    assert "a: was not here" in unmix("remove", "a").out
+    assert "a: nothing to remove" in unmix("remove", "a").out
 
 
 def test_path(unmix, home):
@@ -161,7 +161,7 @@ def test_add(unmix, tmp_path, home):
     good.write_bytes(DATA)
     bad.write_bytes(b"else")
     run = unmix("add", str(bad), str(good))
-    assert run.code == 3 and "no file of a known model" in run.err
+    assert run.code == 3 and "not a file of a known model" in run.err
     assert "a: v.pth added" in run.out
     assert (home / "weights/toy/a/v.pth").read_bytes() == DATA
     assert unmix("add", str(tmp_path / "none")).code == 1

@@ -26,7 +26,7 @@ def test_demo(run: Run) -> None:
     assert "umx-synth" in outcome.out
     again = run("demo", "--outdir", "out")
     assert again.code == 1
-    assert "exists already" in again.err
+    assert "already exist" in again.err
 
 
 def test_the_model_in_the_box_knows_something(run: Run) -> None:
@@ -66,7 +66,7 @@ def test_default_offline(run: Run) -> None:
     music.write_bytes(MIXTURE.read_bytes())
     outcome = run("separate", "song.ogg", "--offline", "--duration", 3)
     assert outcome.code == 0
-    assert "umx-synth is used" in outcome.err
+    assert "using the built-in model umx-synth" in outcome.err
     assert sorted(path.stem for path in Path("song_umx-synth").glob("*.wav")) == sorted(TARGETS)
     named = run("separate", "song.ogg", "--offline", "--model", "umxhq")
     assert named.code == 3

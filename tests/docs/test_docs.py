@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from sounds import music
 from unmixcli.cli.app import app
-from unmixcli.models.known import Resolved
+from unmixcli.models.known import KnownModel
 from unmixcli.models.registry import Registry
 
 ROOT = Path(__file__).parents[2]
@@ -70,12 +70,12 @@ def workplace(tmp_path, monkeypatch, tiny_model) -> Path:
             soundfile.write(f"{track}/{name}.wav", audio, 44100)
     real = Registry.resolve
 
-    def resolve(self: Registry, model: str) -> Resolved:
+    def resolve(self: Registry, model: str) -> KnownModel:
         known = real(self, model)
         if not known.card.weights or known.card.plugin != "openunmix":
             return known
         small = real(self, str(tiny_model))
-        return Resolved(small.card.model_copy(update={"name": known.card.name}), small.plugin)
+        return KnownModel(small.card.model_copy(update={"name": known.card.name}), small.plugin)
 
     monkeypatch.setattr(Registry, "resolve", resolve)
     return folder

@@ -68,7 +68,7 @@ def test_what_is_broken_ends_with_1_and_a_remedy(monkeypatch, home):
     home.mkdir()
     (home / "models.toml").write_text("[x]\nplugin = 3\n")
     code, out = run()
-    assert code == 1 and "1 thing is broken" in out and "→ correct it there" in out
+    assert code == 1 and "1 thing is broken" in out and "→ correct it in that file" in out
     code, out = run("--json")
     assert code == 1 and json.loads(out)["healthy"] is False
 
@@ -88,7 +88,7 @@ def test_torchaudio_that_does_not_fit(monkeypatch):
 
     monkeypatch.setattr(machine.importlib, "import_module", fail)
     (found,) = machine.torchaudio()
-    assert found.status == "broken" and "not built for each other" in found.detail
+    assert found.status == "broken" and "do not fit each other" in found.detail
     assert "undefined symbol" in found.detail and "pip install" in found.remedy
 
 

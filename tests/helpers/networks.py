@@ -63,7 +63,7 @@ LEGACY = {
     "stft.window": torch.hann_window(4096),
     "transform.0.window": torch.hann_window(4096),
 }
-"""What the published files hold besides the network."""
+"""Keys of the published files that are not part of the network."""
 
 
 def write_folder(

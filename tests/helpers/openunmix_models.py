@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from streams import ArrayMixture, ignore
+from streams import ArrayMixture, Audio, separated
+from unmixcli.models.interface import Request
 from unmixcli.models.openunmix import plugin
+from unmixcli.models.openunmix.options import Options
 from unmixcli.models.openunmix.streaming import OpenUnmix
-from unmixcli.options.config import SeparationConfig
 
 
 def load(folder: Path, targets: tuple[str, ...] | None = None) -> OpenUnmix:
@@ -20,6 +19,12 @@ def load(folder: Path, targets: tuple[str, ...] | None = None) -> OpenUnmix:
     return plugin.load(card, files, targets or card.targets, "cpu")
 
 
-def run(model: OpenUnmix, samples: np.ndarray, block: int = 4000, **options: Any) -> np.ndarray:
-    config = SeparationConfig(**options)
-    return np.concatenate(list(model.separate(ArrayMixture(samples, block), config, ignore)), -1)
+def ask(
+    *, residual: bool = False, temp_dir: Path | None = None, **options: Any
+) -> Request[Options]:
+    """Make a request, with options of Open-Unmix."""
+    return Request(Options(**options), residual, temp_dir)
+
+
+def run(model: OpenUnmix, samples: Audio, block: int = 4000, **asked: Any) -> Audio:
+    return separated(model, ArrayMixture(samples, block), ask(**asked))

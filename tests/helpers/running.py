@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import unmixcli
 from unmixcli.cli.app import main
 
 Run = Callable[..., "Outcome"]
+COMMAND = (sys.executable, "-m", "unmixcli")
+"""`unmix` in a process of its own."""
 
 
 class Outcome:
@@ -48,6 +53,26 @@ def run_unmix(
         return Outcome(int(caught.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+def environment(*folders: str | Path) -> dict[str, str]:
+    """Return the environment of a process that imports from these folders first."""
+    path = [*map(str, folders), str(Path(unmixcli.__file__).parents[1])]
+    if there := os.environ.get("PYTHONPATH"):
+        path.append(there)
+    own = {"OMP_NUM_THREADS": "1", "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(path)}
+    return os.environ | own
+
+
+def unmix(*arguments: object, first: str | Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `unmix` in a process of its own, which imports from a folder first."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        env=environment(*([first] if first else [])),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def files() -> list[str]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from unmixcli.errors import ModelError
-from unmixcli.models.cards import ModelCard, Name, Weights, read_catalogue, shipped_cards
+from unmixcli.models.cards import ModelCard, Name, Weights
+from unmixcli.models.catalogue import read_catalogue, shipped_cards
 
 TABLE = """
 [mine]
@@ -162,7 +163,7 @@ MISTAKES = {
         TABLE + '[[mine.weights]]\nfile="a"\npath="~no-such-user/x"\nsize=0',
         r"weights.0.size",
     ),
-    "like nothing": ('[mine]\nlike = "none"', r"\[mine\], key like: there is no model 'none'"),
+    "like nothing": ('[mine]\nlike = "none"', r"\[mine\], key like: unknown model 'none'"),
     "like a number": ("[mine]\nlike = [1]", r"\[mine\], key like"),
     "weights that are no tables": (TABLE + "weights = 3", r"\[mine\], key weights"),
     "a name of its own": (TABLE + 'name = "x"', r"\[mine\], key name"),

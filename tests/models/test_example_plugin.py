@@ -79,8 +79,8 @@ def test_it_is_listed_with_its_options(environment, name, targets, options):
 RUN = """
 import sys
 import numpy as np
-from unmixcli.config import SeparationConfig
-from unmixcli.registry import Registry
+from unmixcli.options.config import SeparationConfig
+from unmixcli.models.registry import Registry
 
 class Noise:
     sample_rate, channels, length = 44100, 2, 100_000

@@ -58,7 +58,7 @@ def test_a_shipped_plugin_is_never_replaced():
     other = entry(Toy((card("evil", "ours"),)), "ours", "aaa")
     known = registry(other, SHIPPED)
     assert [model.card.name for model in known.models] == ["one", "two"]
-    assert "plugin ours (aaa): another plugin has this name already" in str(known.problems[0])
+    assert "plugin ours (aaa): another plugin already has this name" in str(known.problems[0])
 
 
 def test_a_package_that_calls_itself_ours_is_not():
@@ -68,21 +68,21 @@ def test_a_package_that_calls_itself_ours_is_not():
 
 def test_two_plugins_with_a_model_of_one_name():
     known = registry(entry(Toy((card("x", "a"),)), "a"), entry(Toy((card("x", "b"),)), "b"))
-    with pytest.raises(ModelError, match=r"several plugins have a model 'x': say a:x or b:x"):
+    with pytest.raises(ModelError, match=r"several plugins have a model 'x': use a:x or b:x"):
         known.resolve("x")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("on", "there is no model 'on'; did you mean one?"),
+        ("on", "unknown model 'on'; did you mean one?"),
         ("tow", "did you mean two?"),
         ("ours:on", "did you mean ours:one?"),
         ("quite else", "see `unmix models list`"),
-        ("x" * 5000, "there is no model"),
-        ("~nobody-of-that-name", "there is no model"),
-        ("./one", "there is no folder ./one"),
-        ("no/such", "there is no folder no/such"),
+        ("x" * 5000, "unknown model"),
+        ("~nobody-of-that-name", "unknown model"),
+        ("./one", "./one does not exist"),
+        ("no/such", "no/such does not exist"),
     ],
 )
 def test_unknown_names(name, words):
@@ -103,10 +103,10 @@ class Broken:
         (SystemExit(1), "SystemExit: 1"),
         (Broken(), "RuntimeError: no luck"),
         (object(), "AttributeError: 'object' object has no attribute 'cards'"),
-        (Toy((card("x", "else"),)), "its card x says that it is of the plugin else"),
-        (Toy((card("x"), card("X"))), "it has two models of the name X"),
+        (Toy((card("x", "else"),)), "its card x belongs to another plugin, else"),
+        (Toy((card("x"), card("X"))), "it has two models called X"),
         (Toy(("x",)), "AttributeError"),
-        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options are no pydantic model"),
+        (type("Odd", (Toy,), {"options": {"a": 1}})(), "its options must be a pydantic model"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_breaks_nothing(plugin, words):
@@ -120,7 +120,7 @@ def test_listing_imports_no_torch():
     code = """
 import sys
 from importlib.metadata import entry_points
-from unmixcli.registry import GROUP, Registry
+from unmixcli.models.registry import GROUP, Registry
 ours = [entry for entry in entry_points(group=GROUP) if entry.dist.name == "unmixcli"]
 assert ours and not Registry(entry_points=ours).problems
 print(*sys.modules)
@@ -148,9 +148,7 @@ def test_folders(tmp_path, monkeypatch):
     assert known.resolve("one").shipped  # the name wins
     assert known.resolve("./one").card.weights[0].path == Path("one/w.pth")
     assert known.resolve(str(tmp_path / "one")).card.plugin == "toy"
-    with pytest.raises(
-        ModelError, match=r"no installed plugin knows the model in the folder empty"
-    ):
+    with pytest.raises(ModelError, match=r"no installed plugin recognises the model in"):
         known.resolve("empty")
     loaded = known.load_model("./one")[1]
     assert loaded["weights"] == {"w.pth": Path("one/w.pth")}
@@ -205,11 +203,11 @@ like = "one"
     assert [model.card.name for model in known.models] == ["one", "two", "good"]
     reasons = [problem.reason for problem in known.problems]
     assert "table [bad], key colour: Extra inputs" in reasons[0]
-    assert "table [one]: a model has this name already" in reasons[1]
-    assert "table [TWO]: a model has this name already" in reasons[2]
-    assert "table [lost], key plugin: there is no plugin 'none', there is ours" in reasons[3]
+    assert "table [one]: another model already has this name" in reasons[1]
+    assert "table [TWO]: another model already has this name" in reasons[2]
+    assert "table [lost], key plugin: unknown plugin 'none'; installed: ours" in reasons[3]
     with pytest.raises(
-        ModelError, match=r"no model 'bad'; left out was .*table \[bad\], key colour"
+        ModelError, match=r"unknown model 'bad'; it could not be used: .*table \[bad\], key colour"
     ):
         known.resolve("bad")
 
@@ -255,21 +253,35 @@ class WithOptions(Toy):
 def test_options_of_a_plugin(options, words):
     known = registry(entry(WithOptions((card("x"),))))
     with pytest.raises(UsageError) as caught:
-        known.load_model("x", options=options)
+        known.resolve("x").validate_options(options, {})
     assert words in str(caught.value)
 
 
 def test_options_that_fit():
     known = registry(entry(WithOptions((card("x"),)))).resolve("x")
-    assert known.check_options({"segment": "3"}) == Options(segment=3.0)
+    assert known.validate_options({"segment": "3"}, {}) == (Options(segment=3.0), ())
+    assert known.validate_options({}, {}) == (Options(), ())
+    one = registry(SHIPPED).resolve("one")
+    assert one.validate_options({}, {}) == (None, ())
     with pytest.raises(UsageError, match=r"one has no option 'segment', none of its own"):
-        registry(SHIPPED).load_model("one", options={"segment": "1"})
+        one.validate_options({"segment": "1"}, {})
+
+
+def test_shorthands_reach_the_models_that_have_them():
+    known = registry(entry(WithOptions((card("x"),)))).resolve("x")
+    given = known.validate_options({"overlap": "0.5"}, {"segment": 3, "niter": 2})
+    assert given == (Options(segment=3.0, overlap=0.5), ("niter",))
+    with pytest.raises(UsageError, match=r"option segment of x: Input should be greater than 0"):
+        known.validate_options({}, {"segment": -1})
+    with pytest.raises(UsageError, match=r"segment is given twice: by its own flag and by --opt"):
+        known.validate_options({"segment": "3"}, {"segment": 3})
+    assert registry(SHIPPED).resolve("one").validate_options({}, {"niter": 2}) == (None, ("niter",))
 
 
 def test_weights_are_fetched_on_the_way(server, store):
     server.files["/tiny.pth"] = DATA
     known = registry(entry(Toy((card_for({"tiny.pth": DATA}, server.address),))), store=store)
-    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids fetching it"):
+    with pytest.raises(ModelError, match=r"--offline or UNMIX_OFFLINE forbids downloading it"):
         known.load_model("tiny", offline=True)
     events = Events()
     _, loaded = known.load_model("tiny", progress=events)

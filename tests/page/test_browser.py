@@ -14,7 +14,6 @@ import soundfile
 
 from unmixcli.audio.tags.reading import Tags
 from unmixcli.models.cards import ModelCard
-from unmixcli.options.config import SeparationConfig
 from unmixcli.page import About, sound, write_page
 
 playwright = pytest.importorskip(
@@ -90,7 +89,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for path in stems.values():
         soundfile.write(path, melody(SECONDS * RATE, RATE), RATE)
     card = ModelCard(name="toy", plugin="toy", targets=NAMES, sample_rate=RATE)
-    about = About(folder / "song.wav", Tags(), card, SeparationConfig())
+    about = About(folder / "song.wav", Tags(), card, ())
     write_page(folder / "index.html", stems, about)
     return folder / "index.html"
 

@@ -9,6 +9,7 @@ import re
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import mutagen.flac
@@ -17,15 +18,15 @@ import pytest
 import soundfile
 
 from sounds import music
+from streams import cut_evenly
 from unmixcli import Separator
 from unmixcli.audio.tags.reading import Cover, Tags, read_tags
 from unmixcli.errors import OutputError
 from unmixcli.models.cards import ModelCard
-from unmixcli.options.config import SeparationConfig
 from unmixcli.page import About, page_path, sound, write_page
 from unmixcli.page.colours import css, ramp
 from unmixcli.page.columns import Columns
-from unmixcli.page.facts import clock, facts
+from unmixcli.page.facts import facts, length
 from unmixcli.page.markup import cover, escape
 from unmixcli.page.png import encode_png
 from unmixcli.page.spectrogram import HIGHEST, LOWEST, Spectrogram, shades
@@ -34,15 +35,6 @@ from unmixcli.page.waveform import Waveform, outline
 CARD = ModelCard(
     name="toy", plugin="toy", targets=["a"], sample_rate=44100, licence="MIT", title="A toy"
 )
-
-
-def blocks(audio: np.ndarray, *sizes: int):
-    """Cut audio of shape (channels, samples) into blocks of these sizes, over and over."""
-    done = 0
-    while done < audio.shape[-1]:
-        for size in sizes:
-            yield audio[:, done : done + size]
-            done += size
 
 
 class Page(HTMLParser):
@@ -91,7 +83,7 @@ def test_columns_share_the_samples(length, count):
 def test_the_waveform_does_not_depend_on_the_blocks(sizes):
     audio = music(0.1, seed=1).T
     wave = Waveform(audio.shape[-1], 50)
-    for block in blocks(audio, *sizes):
+    for block in cut_evenly(audio, *sizes):
         wave.add(block)
     columns = Columns(audio.shape[-1], 50).of(np.arange(audio.shape[-1]))
     for k in range(50):
@@ -113,7 +105,7 @@ def test_the_spectrogram_does_not_depend_on_the_blocks():
     found = []
     for sizes in [(65536,), (1000, 7, 4096), (333,)]:
         spectrogram = Spectrogram(audio.shape[-1], 44100, 90, 40)
-        for block in blocks(audio, *sizes):
+        for block in cut_evenly(audio, *sizes):
             spectrogram.add(block)
         found.append(spectrogram.finish())
     assert found[0].shape == (40, 90)
@@ -125,7 +117,7 @@ def test_a_tone_is_where_it_belongs_in_the_spectrogram():
     time = np.arange(rate) / rate
     audio = (0.5 * np.sin(2 * np.pi * tone * time) * (time > 0.5)).astype(np.float32)[None]
     spectrogram = Spectrogram(rate, rate, 100, rows)
-    for block in blocks(audio, 10000):
+    for block in cut_evenly(audio, 10000):
         spectrogram.add(block)
     power = spectrogram.finish()
     expected = rows - 1 - int(rows * np.log(tone / LOWEST) / np.log(HIGHEST / LOWEST))
@@ -180,7 +172,7 @@ def test_every_stem_has_a_colour_in_both_schemes():
 )
 def test_pieces_cover_the_track(length):
     audio = np.arange(length, dtype=np.float32)[None]
-    found = list(sound.pieces(blocks(audio, 65536)))
+    found = list(sound.pieces(cut_evenly(audio, 65536), length))
     assert len(found) == sound.count_pieces(length)
     for k, piece in enumerate(found):
         first = max(0, k * sound.PIECE - sound.MARGIN)
@@ -235,8 +227,8 @@ def test_no_text_of_others_becomes_markup(tmp_path, stems):
     tags.save()
     card = CARD.model_copy(update={"title": clean, "restriction": clean})
     path = tmp_path / "track" / "index.html"
-    config = SeparationConfig(model="x", options={"a": clean})
-    write_page(path, stems, About(source, read_tags(source), card, config))
+    about = About(source, read_tags(source), card, (f"--option a={clean}",))
+    write_page(path, stems, about)
     page = Page(path)
     assert len([s for s in page.all("script") if not s]) == 1  # ours alone would run
     assert len(page.all("img")) == 2 and not any("onerror" in s for s in page.all("img"))
@@ -263,15 +255,17 @@ def test_only_pictures_that_a_browser_shows_are_shown():
 
 
 def test_options_are_told_as_they_are_given():
-    config = SeparationConfig(
-        model="m", softmask=True, alpha=0.5, options={"k": "3"}, outdir=Path("o"), page=True
-    )
-    told = next(f for f in facts(About(Path("a.wav"), Tags(), CARD, config)) if f.is_code)
-    assert told.values == ("--niter 1", "--softmask", "--alpha 0.5", "--option k=3")
+    settings = ("--niter 1", "--softmask", "--alpha 0.5", "--option k=3")
+    told = [f for f in facts(About(Path("a.wav"), Tags(), CARD, settings)) if f.is_code]
+    assert [fact.values for fact in told] == [settings]
+    assert not [f for f in facts(About(Path("a.wav"), Tags(), CARD, ())) if f.is_code]
 
 
-def test_clock():
-    assert [clock(s) for s in (0, 59.99, 60, 3600)] == ["0:00", "0:59", "1:00", "1:00:00"]
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.99, "0:59"), (60, "1:00"), (3600, "1:00:00")]
+)
+def test_the_length_is_written_as_the_script_writes_the_position(seconds, text):
+    assert length(SimpleNamespace(seconds=seconds)) == text
 
 
 # --- files -------------------------------------------------------------------
@@ -298,7 +292,7 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path, stems, monkeypat
     monkeypatch.setattr(sound, "encode_opus", full)
     path = tmp_path / "track" / "index.html"
     with pytest.raises(OutputError, match="No space left on device"):
-        write_page(path, stems, About(tmp_path / "a.wav", Tags(), CARD, SeparationConfig()))
+        write_page(path, stems, About(tmp_path / "a.wav", Tags(), CARD, ()))
     assert sorted(p.name for p in path.parent.iterdir()) == ["0 stem#?.wav", "1 stem#?.wav"]
 
 
@@ -314,7 +308,7 @@ def test_the_page_comes_with_the_stems(tmp_path, tiny_model):
     written = track.page.stat()
     for stem in track.stems.values():
         stem.unlink()
-    with pytest.raises(OutputError, match=r"index\.html exists already"):
+    with pytest.raises(OutputError, match=r"index\.html already exists"):
         Separator(**options).separate_file(source)
     assert track.page.stat() == written
     Separator(**options, overwrite=True).separate_file(source)

@@ -18,14 +18,13 @@ import pytest
 import soundfile
 
 import unmixcli
-from running import Outcome, Run, files
+from running import COMMAND, Outcome, Run, files
 from sounds import music, write_aac, write_float
 from unmixcli.audio.formats import Encoding
 from unmixcli.audio.writing import Shape, StemWriter
 from unmixcli.errors import OutputError
 from unmixcli.files import parts
 from unmixcli.files.parts import Part, is_locked, sweep
-from unmixcli.options.config import SeparationConfig
 from unmixcli.separation.inputs import STDIN, Found, find_recordings
 
 STEMS = ("vocals", "drums")
@@ -83,8 +82,8 @@ def test_what_arguments_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["m/x/*.txt"], ["m/x/notes.txt"]),
         (["m/x/notes.txt"], ["m/x/notes.txt"]),
         (["q[1].wav"], ["q[1].wav"]),
-        (["e"], ["! e has no recording in it"]),
-        (["m/*.wav"], ["! m/*.wav matches no recording"]),
+        (["e"], ["! e contains no recordings"]),
+        (["m/*.wav"], ["! m/*.wav matches no recordings"]),
         (["nothing.wav"], ["nothing.wav"]),
     ]:
         assert names(find_recordings(arguments)) == expected, arguments
@@ -106,7 +105,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (missing,) = names(find_recordings(["@missing"]))
     assert missing == "! the list missing cannot be read: No such file or directory"
     Path("empty").write_text("# nothing\n")
-    assert names(find_recordings(["@empty"])) == ["! the list empty names no recording"]
+    assert names(find_recordings(["@empty"])) == ["! the list empty names no recordings"]
     feed(monkeypatch, b"a b.wav\n")
     assert names(find_recordings(["@-"])) == ["a b.wav"]
 
@@ -140,7 +139,7 @@ def test_standard_input(
 
 
 @pytest.mark.parametrize(
-    ("data", "words"), [(b"", "nothing came on standard input"), (b"x" * 99, "no known audio")]
+    ("data", "words"), [(b"", "standard input is empty"), (b"x" * 99, "no known audio")]
 )
 def test_nothing_good_on_standard_input(
     batch: Run, monkeypatch: pytest.MonkeyPatch, data: bytes, words: str
@@ -175,7 +174,7 @@ def test_one_bad_recording_does_not_stop_the_others(batch: Run, album: list[str]
     }
     assert "5 recordings: 2 separated, 0 skipped, 3 failed; 0:01 of audio in" in outcome.err
     assert "failed: missing.wav does not exist" in outcome.err
-    assert "failed: album/2.wav is not a recording" in outcome.err
+    assert "failed: album/2.wav cannot be read" in outcome.err
     assert "Traceback" not in outcome.err
     assert "warning" not in outcome.err
     stems = [name for name in files() if name.startswith("out") and name.endswith(".wav")]
@@ -219,7 +218,7 @@ def test_tags_are_read_once_a_recording(
 def test_a_model_that_cannot_be_had_stops_all(run: Run, album: list[str], tmp_path: Path) -> None:
     outcome = run("separate", "album", "-m", "nothing-like-it")
     assert outcome.code == 3
-    assert "there is no model" in outcome.error
+    assert "unknown model" in outcome.error
 
 
 def test_a_single_recording_has_no_summary(batch: Run, album: list[str]) -> None:
@@ -374,10 +373,10 @@ def test_our_own_stems_are_no_recordings(run: Run, album: list[str], tiny_model:
 
 _DIE = """
 import os, signal, sys
-from unmixcli.audio.parts import Part
+from unmixcli.files.parts import Part
 from unmixcli.audio.writing import StemWriter
 from unmixcli.cli.app import main
-from unmixcli.manifest import Manifest
+from unmixcli.stems.manifest import Manifest
 
 def die_at(owner, name, call, before):
     original = getattr(owner, name)
@@ -455,7 +454,7 @@ def test_killed_again_and_again(batch: Run, run: Run, tiny_model: Path) -> None:
     for k in range(12):
         write_float(Path(f"many/{k:02}.wav"), music(0.5, seed=k))
     common = ["-m", str(tiny_model), "-t", ",".join(STEMS), "-o", "out", "--skip-existing"]
-    command = [sys.executable, "-m", "unmixcli", "separate", "many", *common]
+    command = [*COMMAND, "separate", "many", *common]
     random = np.random.default_rng(0)
     for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -478,7 +477,7 @@ def test_killed_again_and_again(batch: Run, run: Run, tiny_model: Path) -> None:
 
 
 def writer(path: Path) -> StemWriter:
-    encoding = Encoding.of(SeparationConfig())
+    encoding = Encoding.of("wav")
     return StemWriter([path], Shape(44100, 1, 100), encoding, overwrite=True)
 
 
@@ -537,7 +536,7 @@ def test_a_set_that_cannot_be_completed_is_taken_back(
         real(self, final, overwrite)
 
     monkeypatch.setattr(Part, "put", put)
-    with pytest.raises(OutputError, match=r"drums\.wav appeared while"):
+    with pytest.raises(OutputError, match=r"drums\.wav appeared during"):
         separator.separate_file(tmp_path / "song.wav")
     assert [path.name for path in (tmp_path / "out" / "song").iterdir()] == ["drums.wav"]
     assert (tmp_path / "out" / "song" / "drums.wav").read_text() == "precious"

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams import cut_evenly, noise
 from unmixcli.signal.stft import Framing, OverlapAdd, block_sizes, frame_blocks, overlap_add, stft
 
 SMALL = Framing(64, 16)
-
-
-def cut(signal: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
-    """Cut a signal into blocks of these sizes, over and over."""
-    done = 0
-    while done < signal.shape[-1]:
-        for size in sizes:
-            yield signal[..., done : done + size]
-            done += size
-
-
-def noise(channels: int, length: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).uniform(-1, 1, (channels, length)).astype(np.float32)
 
 
 def spectra(signal: np.ndarray, framing: Framing, blocks: list[int], size: int) -> torch.Tensor:
     sizes = block_sizes(framing.frames(signal.shape[-1]), size)
     parts = [
         stft(torch.from_numpy(stretch), framing)
-        for _, stretch in frame_blocks(cut(signal, blocks), framing, sizes)
+        for _, stretch in frame_blocks(
+            cut_evenly(signal, *blocks), signal.shape[-1], framing, sizes
+        )
     ]
     return torch.cat(parts, -2)
 
@@ -40,7 +28,7 @@ def spectra(signal: np.ndarray, framing: Framing, blocks: list[int], size: int) 
 @pytest.mark.parametrize("length", [2049, 5000, 44100, 65536])
 def test_spectrum_is_that_of_torch(length: int) -> None:
     framing = Framing()
-    signal = noise(2, length)
+    signal = noise(length)
     expected = torch.stft(
         torch.from_numpy(signal),
         framing.n_fft,
@@ -66,11 +54,11 @@ def test_spectrum_is_that_of_torch(length: int) -> None:
 def test_inverse_gives_the_input_back(
     length: int, channels: int, blocks: list[int], size: int, framing: Framing
 ) -> None:
-    signal = noise(channels, length, seed=length)
+    signal = noise(length, channels, seed=length)
     joined = OverlapAdd(framing, length)
     out = []
     sizes = block_sizes(framing.frames(length), size)
-    for _, stretch in frame_blocks(cut(signal, blocks), framing, sizes):
+    for _, stretch in frame_blocks(cut_evenly(signal, *blocks), length, framing, sizes):
         spectrum = stft(torch.from_numpy(stretch), framing)
         out.append(joined.push(overlap_add(spectrum, framing).numpy()))
     found = np.concatenate(out, -1)
@@ -90,7 +78,7 @@ def test_inverse_of_any_spectrum_is_that_of_torch(
     length: int, blocks: list[int], size: int
 ) -> None:
     """Not only of a consistent spectrum: the normalisation at the ends must be the same."""
-    spectrum = spectra(noise(1, length), SMALL, blocks, size)[0]
+    spectrum = spectra(noise(length, 1), SMALL, blocks, size)[0]
     spectrum = spectrum * torch.rand(spectrum.shape, generator=torch.Generator().manual_seed(1))
     expected = torch.istft(
         spectrum.T, 64, 16, window=torch.hann_window(64), center=True, length=length
@@ -116,5 +104,5 @@ def test_no_block_crosses_a_window(frames: int, size: int, window: int) -> None:
 
 
 def test_a_stream_that_ends_early_is_an_error() -> None:
-    with pytest.raises(ValueError, match="end before"):
-        list(frame_blocks([noise(1, 500)], SMALL, block_sizes(SMALL.frames(900), 10)))
+    with pytest.raises(ValueError, match="ends after 500 samples"):
+        list(frame_blocks([noise(500, 1)], 900, SMALL, block_sizes(SMALL.frames(900), 10)))

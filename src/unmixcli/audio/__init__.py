@@ -1,1 +1,1 @@
-"""Audio in and out: always in blocks, float32, shape (channels, samples)."""
+"""Read and write audio: always in blocks, float32, shape (channels, samples)."""

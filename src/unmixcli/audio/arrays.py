@@ -1,4 +1,4 @@
-"""Arrays as recordings."""
+"""Arrays that are read like recordings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .reading import BLOCK_SAMPLES, MAX_CHANNELS, Audio, check_finite
 
 @dataclass(frozen=True)
 class ArrayRecording:
-    """An array as a recording.
+    """An array that is read like a recording.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class ArrayRecording:
         Raises
         ------
         InputError
-            If the audio is empty or in no such shape.
+            If the audio is empty or has another shape or type.
         """
         array = np.asarray(audio)
         if array.ndim == 1:
@@ -56,8 +56,8 @@ class ArrayRecording:
             end = min(end, first + round(duration * sample_rate))
         if not array.size or first >= end:
             raise InputError(
-                f"the audio is {len(array) / sample_rate:.2f} s long: nothing to separate "
-                f"from {start:g} s on"
+                f"the audio is {len(array) / sample_rate:.2f} s long: there is nothing to separate "
+                f"after {start:g} s"
             )
         return cls(array[first:end, :MAX_CHANNELS].T, sample_rate)
 

@@ -1,15 +1,16 @@
-"""Decoding by FFmpeg's libraries, from PyAV's wheels, for what libsndfile cannot open."""
+"""Decode files that libsndfile cannot open, with the FFmpeg libraries in PyAV's wheels."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import av
 import numpy as np
 import soundfile
 
-from ..errors import InputError
+from ..errors import InputError, SpoolError
 from ..files.readers import FileView
 from ..files.scratch import open_scratch, scratch_error
 
@@ -17,16 +18,16 @@ from ..files.scratch import open_scratch, scratch_error
 def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> BinaryIO:
     """Decode the first audio stream of a file to a temporary wave file.
 
-    Its length is known only at the end, and it is read more than once, so it
-    is decoded once, in blocks.
+    A recording is read more than once, and its length is known only at its
+    end, so it is decoded once, in blocks.
 
     Parameters
     ----------
     source : Path or file object
     name : str
-        What to call the recording in messages.
+        Name of the recording in messages.
     temp_dir : Path, optional
-        Where the temporary file goes, see `open_scratch`.
+        Folder of the temporary file; see `open_scratch`.
 
     Returns
     -------
@@ -38,23 +39,31 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
     InputError
         If the file has no audio that can be decoded.
     """
-    try:
-        file_or_name = str(source) if isinstance(source, Path) else FileView(source)
-        container = av.open(file_or_name, "r", metadata_errors="ignore")
-    except (av.FFmpegError, OSError, ValueError):
-        raise InputError(
-            f"{name} is not a recording that can be read: no known audio format was found in it"
-        ) from None
-    with container:
-        if not container.streams.audio:
-            raise InputError(f"{name} has no sound in it")
-        stream = container.streams.audio[0]
-        file = open_scratch(temp_dir)
+    with ExitStack() as stack:
         try:
-            return _decode(container, stream, file, name)
-        except BaseException:
-            file.close()
+            # Opened here: PyAV cannot encode a name that is not UTF-8.
+            opened = stack.enter_context(source.open("rb")) if isinstance(source, Path) else None
+            view = opened or FileView(cast(BinaryIO, source))
+            container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
+        except (av.FFmpegError, OSError, ValueError):
+            raise InputError(f"{name} cannot be read: it is in no known audio format") from None
+        if not container.streams.audio:
+            raise InputError(f"{name} contains no sound")
+        stream = container.streams.audio[0]
+        file = stack.enter_context(open_scratch(temp_dir))
+        try:
+            _decode(container, stream, file, name)
+        except (InputError, SpoolError, MemoryError):
             raise
+        except Exception:  # PyAV has many ways to say that it does not know a codec
+            raise InputError(
+                f"{name} has sound in a format that cannot be decoded, or is damaged"
+            ) from None
+        stack.pop_all()
+        container.close()
+        if opened is not None:
+            opened.close()
+        return file
 
 
 def _decode(
@@ -62,12 +71,12 @@ def _decode(
     stream: av.audio.stream.AudioStream,
     file: BinaryIO,
     name: str,
-) -> BinaryIO:
+) -> None:
     rate, channels = stream.rate, stream.channels
     if not rate or not channels:
-        raise InputError(f"{name} has sound of a kind that cannot be decoded")
+        raise InputError(f"{name} contains sound that cannot be decoded")
     converter = av.AudioResampler(format="flt", layout=stream.layout, rate=rate)
-    # RF64 is WAV without its limit of 4 GB.
+    # RF64 is WAV without the limit of 4 GB.
     with soundfile.SoundFile(file, "w", rate, channels, "FLOAT", format="RF64") as out:
         frames = container.decode(stream)
         while True:
@@ -79,7 +88,8 @@ def _decode(
                 for converted in converter.resample(frame):
                     samples = converted.to_ndarray().reshape(-1, channels)
                     out.write(samples.astype(np.float32, copy=False))
-            except OSError as error:
+            # A full disk makes soundfile's own check of what it wrote fail.
+            except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 raise scratch_error(error) from None
             if frame is None:
-                return file
+                return

@@ -1,15 +1,12 @@
-"""The file formats that stems are written in, and the choices that each of them leaves."""
+"""The file formats of stems, and the options of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UsageError
-
-if TYPE_CHECKING:
-    from ..options.config import SeparationConfig
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -23,29 +20,29 @@ class Format:
     Attributes
     ----------
     name : str
-        What the user calls it, and the extension of its files.
+        The user's name for it, and the extension of its files.
     container : str
-        libsndfile's name of it.
+        libsndfile's name for it.
     encodings : mapping of str to str
-        libsndfile's encoding for each bit depth, the first being the default;
-        for a lossy format the only one, under "".
+        libsndfile's encoding for each bit depth, the default first; a lossy
+        format has one, with the key "".
     rates : tuple of int
-        The sample rates that it has, in Hz; empty for any up to the highest.
+        The sample rates that it supports, in Hz; empty if it supports any up to ``highest``.
     highest : int
         The highest sample rate.
     quality : float or None
-        The default of a lossy format, 0 to 10.
+        The default of a lossy format, from 0 to 10.
     """
 
     name: str
     container: str
     encodings: Mapping[str, str]
     rates: tuple[int, ...] = ()
-    highest: int = 384000
+    highest: int = 1_536_000
     quality: float | None = None
 
     def has_rate(self, rate: int) -> bool:
-        """Tell whether it has a sample rate."""
+        """Return whether the format supports a sample rate."""
         return rate in self.rates if self.rates else rate <= self.highest
 
     @property
@@ -61,8 +58,8 @@ FORMATS = {
     format.name: format
     for format in (
         Format("wav", "WAV", {"32f": "FLOAT", "24": "PCM_24", "16": "PCM_16"}),
-        Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}),
-        # Beyond 200 kHz, libsndfile's Vorbis crashes.
+        Format("flac", "FLAC", {"24": "PCM_24", "16": "PCM_16"}, highest=655_350),
+        # libsndfile's Vorbis encoder crashes above 200 kHz.
         Format("ogg", "OGG", {"": "VORBIS"}, highest=192000, quality=7),
         Format("opus", "OGG", {"": "OPUS"}, _OPUS_RATES, quality=4),
         Format("mp3", "MP3", {"": "MPEG_LAYER_III"}, _MP3_RATES, quality=9),
@@ -72,17 +69,17 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Encoding:
-    """A format with its choices made.
+    """A format and the options to write it with.
 
     Attributes
     ----------
     format : Format
     bit_depth : str
-        One of the format's, or "".
+        One of the format's bit depths, or "".
     quality : float or None
-        0 to 10 for a lossy format.
+        From 0 to 10 for a lossy format.
     clip : {"none", "clamp", "rescale"}
-        What happens to samples beyond full scale.
+        What to do with samples beyond full scale.
     """
 
     format: Format
@@ -91,39 +88,54 @@ class Encoding:
     clip: str
 
     @classmethod
-    def of(cls, config: SeparationConfig) -> Encoding:
-        """Make the choices of a config.
+    def of(
+        cls,
+        name: str,
+        bit_depth: str | None = None,
+        quality: float | None = None,
+        clip: str | None = None,
+        sample_rate: int | str = "input",
+    ) -> Encoding:
+        """Check the options and fill in the format's defaults.
+
+        Parameters
+        ----------
+        name : str
+            One of `FORMATS`.
+        bit_depth, clip : str, optional
+        quality : float, optional
+            From 0 to 10.
+        sample_rate : int or str
+            Checked only if it is a number of Hz.
 
         Raises
         ------
         UsageError
-            If the format does not have one of them.
+            If the format does not support one of them.
         """
-        format = FORMATS[config.format]
-        if reason := misfit(config.format, config.bit_depth, config.quality, config.clip):
+        format = FORMATS[name]
+        if reason := misfit(name, bit_depth, quality, clip):
             raise UsageError(reason)
-        rate = config.sample_rate
-        if isinstance(rate, int) and not format.has_rate(rate):
+        if isinstance(sample_rate, int) and not format.has_rate(sample_rate):
             only = ", ".join(map(str, format.rates)) or f"up to {format.highest}"
-            raise UsageError(f"format {format.name} has no sample rate of {rate} Hz, only {only}")
-        depth: str = config.bit_depth or next(iter(format.encodings))
-        quality = format.quality if config.quality is None else config.quality
-        clip = config.clip or ("none" if depth == "32f" else "clamp")
-        return cls(format, depth, quality, clip)
+            raise UsageError(f"format {name} has no sample rate of {sample_rate} Hz, only {only}")
+        depth: str = bit_depth or next(iter(format.encodings))
+        quality = format.quality if quality is None else quality
+        return cls(format, depth, quality, clip or ("none" if depth == "32f" else "clamp"))
 
     @property
     def extension(self) -> str:
         return self.format.name
 
     def rate_for(self, wanted: int) -> int:
-        """Return the rate to write at: the one wanted, or the next that the format has."""
+        """Return the rate to write at: the wanted one, or the next higher one of the format."""
         if self.format.has_rate(wanted):
             return wanted
         rates = self.format.rates or (self.format.highest,)
         return min((rate for rate in rates if rate > wanted), default=rates[-1])
 
     def file_options(self, channels: int, length: int) -> dict[str, Any]:
-        """Return what `soundfile.SoundFile` is to be told of a file of that length."""
+        """Return the arguments for `soundfile.SoundFile` for a file of this length."""
         container = self.format.container
         if container == "WAV" and length * channels * 4 > _WAV_LIMIT:
             container = "RF64"
@@ -132,7 +144,7 @@ class Encoding:
             "subtype": self.format.encodings[self.bit_depth],
         }
         if self.quality is not None:
-            # LAME refuses the very lowest.
+            # LAME refuses the lowest quality.
             options["compression_level"] = min(1 - self.quality / 10, 0.999)
         if self.format.name == "mp3":
             options["bitrate_mode"] = "VARIABLE"
@@ -142,7 +154,7 @@ class Encoding:
 def misfit(
     format: str, bit_depth: str | None = None, quality: float | None = None, clip: str | None = None
 ) -> str | None:
-    """Say which of these choices a format does not have, or None if it has all."""
+    """Say which of these options the format does not support, or return None."""
     known = FORMATS[format]
     if bit_depth is not None and bit_depth not in known.encodings:
         has = f"only {', '.join(known.bit_depths)}" if known.bit_depths else "being lossy"
@@ -154,7 +166,7 @@ def misfit(
     integer = not known.lossy and depth != "32f"
     if clip == "none" and integer:
         return (
-            f"format {format} with integer samples cannot hold what goes beyond full scale; "
+            f"format {format} with integer samples cannot hold samples beyond full scale; "
             "choose clip clamp or rescale, or wav with bit depth 32f"
         )
     return None

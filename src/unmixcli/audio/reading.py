@@ -1,13 +1,15 @@
-"""Recordings: opening any audio file and reading an excerpt of it in blocks.
+"""Open any audio file and read an excerpt of it in blocks.
 
-libsndfile reads most formats; what it cannot open (m4a, aac, wma, the sound of
-a video) is decoded once by the FFmpeg libraries inside PyAV to a temporary file.
+libsndfile reads most formats. Files that it cannot open (m4a, aac, wma, the
+sound of a video) are decoded once, to a temporary file, by the FFmpeg libraries
+inside PyAV.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..files.paths import exists
 from ..files.readers import FileView
 from ..words import display
 
@@ -25,6 +28,8 @@ Audio = NDArray[np.float32]
 
 BLOCK_SAMPLES = 65536
 MAX_CHANNELS = 2
+LOWEST_RATE, HIGHEST_RATE = 1000, 1_536_000
+"""Sample rates of recordings, in Hz."""
 
 log = logging.getLogger("unmixcli")
 
@@ -38,7 +43,7 @@ class Excerpt:
     path : Path
         The recording.
     source : Path, file object
-        What soundfile opens: the recording, or what it was decoded to.
+        The file for soundfile to open: the recording, or its decoded copy.
     sample_rate : int
         In Hz.
     channels : int
@@ -46,7 +51,7 @@ class Excerpt:
     first, length : int
         First sample and number of samples.
     content : file object, optional
-        The bytes of the recording, where it has no path to open them by.
+        The bytes of the recording, if it has no path to open.
     """
 
     path: Path
@@ -59,7 +64,7 @@ class Excerpt:
 
     @property
     def seconds(self) -> float:
-        """Its length."""
+        """Its length in seconds."""
         return self.length / self.sample_rate
 
     def blocks(self) -> Iterator[Audio]:
@@ -72,7 +77,7 @@ class Excerpt:
         Raises
         ------
         InputError
-            If a sample is not finite, or the file ends before its header says.
+            If a sample is not finite, or the file is shorter than its header says.
         """
         name = display(self.path)
         with _open(self.source, name) as file:
@@ -85,7 +90,7 @@ class Excerpt:
                     raise InputError(
                         f"{name} is damaged: it should be "
                         f"{file.frames / self.sample_rate:.2f} s long but ends after "
-                        f"{end:.2f} s; use --duration to separate what is there"
+                        f"{end:.2f} s; use --duration to separate the part that exists"
                     )
                 block = np.ascontiguousarray(block[:, : self.channels].T)
                 check_finite(block, self.first + done, self.sample_rate, name)
@@ -108,9 +113,9 @@ def open_excerpt(
     start : float
         In seconds.
     duration : float
-        In seconds; negative goes to the end.
+        In seconds; a negative number means to the end.
     temp_dir : Path, optional
-        Where a temporary file goes if the recording has to be decoded to one.
+        Folder of the temporary file, if the recording has to be decoded.
     content : file object, optional
         An open file with the recording's bytes; the path is then only its name.
 
@@ -121,15 +126,15 @@ def open_excerpt(
     Raises
     ------
     InputError
-        If there is no such file, it has no sound that can be read, or the
-        excerpt lies beyond its end.
+        If the file does not exist, contains no readable sound, or ends before
+        the excerpt starts.
     """
     name = display(path)
     source: Any = content or path
     if content is None:
         refuse_missing(path)
     try:
-        file = soundfile.SoundFile(path if content is None else FileView(content))
+        file = soundfile.SoundFile(os.fsencode(path) if content is None else FileView(content))
     except soundfile.LibsndfileError:
         from .decoding import decode
 
@@ -138,32 +143,40 @@ def open_excerpt(
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames
     if total <= 0:
-        raise InputError(f"{name} has no samples: there is nothing to separate")
+        raise InputError(f"{name} is empty: there is nothing to separate")
     if channels > MAX_CHANNELS:
         log.warning("%s has %d channels; only the first two are used", name, channels)
-    first = math.floor(start * rate + 0.5)
-    if first >= total:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise InputError(
-            f"{name} is {total / rate:.2f} s long, so it cannot be started at {start:g} s"
+            f"{name} says that its sample rate is {rate} Hz, which is outside of "
+            f"{LOWEST_RATE} to {HIGHEST_RATE} Hz; its header is probably damaged"
         )
+    first = math.floor(min(start * rate, total) + 0.5)
+    if first >= total:
+        raise InputError(f"{name} is {total / rate:.2f} s long, so it cannot start at {start:g} s")
     length = total - first
     if duration >= 0:
-        length = min(length, math.floor(duration * rate + 0.5))
+        length = math.floor(min(duration * rate, length) + 0.5)
     if length == 0:
         raise InputError(f"a duration of {duration:g} s is less than one sample of {name}")
     return Excerpt(path, source, rate, min(channels, MAX_CHANNELS), first, length, content)
 
 
 def refuse_missing(path: Path) -> None:
-    """Raise `InputError` if there is no such file."""
-    if not path.exists():
+    """Raise `InputError` unless the path is an existing file."""
+    if not exists(path):
         raise InputError(f"{display(path)} does not exist")
     if path.is_dir():
         raise InputError(f"{display(path)} is a folder, not a recording")
+    if not path.is_file():
+        raise InputError(
+            f"{display(path)} is a pipe or a device, which can be read only once; "
+            "send its sound through standard input, as in … | unmix separate -"
+        )
 
 
 def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None:
-    """Refuse samples that are not finite, naming the first.
+    """Raise an error that names the first sample that is not finite, if there is one.
 
     Parameters
     ----------
@@ -172,13 +185,13 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
         Position of the block's first sample in the recording.
     sample_rate : int
     name : str
-        What to call the recording.
+        Name of the recording in messages.
 
     Raises
     ------
     InputError
     """
-    # One sum finds them all: nothing finite in float32 overflows a float64.
+    # One sum is enough: finite float32 samples cannot overflow a float64.
     if np.isfinite(block.sum(dtype=np.float64)):
         return
     channel, sample = min(np.argwhere(~np.isfinite(block)), key=lambda where: where[1])
@@ -191,7 +204,9 @@ def check_finite(block: Audio, offset: int, sample_rate: int, name: str) -> None
 
 def _open(source: Any, name: str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(source if isinstance(source, Path) else FileView(source))
+        # As bytes: soundfile cannot encode a name that is not UTF-8.
+        opened = os.fsencode(source) if isinstance(source, Path) else FileView(source)
+        return soundfile.SoundFile(opened)
     except (soundfile.LibsndfileError, OSError) as error:
         raise InputError(f"{name} can no longer be opened: {_reason(error)}") from None
 

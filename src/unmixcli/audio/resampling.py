@@ -1,4 +1,4 @@
-"""Streams of audio at another rate or in another layout, sample-exact in length."""
+"""Convert streams of audio to another rate or number of channels, exact in length."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def resample(blocks: Iterable[Audio], rate_in: int, rate_out: int, length: int) 
     rate_in, rate_out : int
         In Hz.
     length : int
-        Samples to yield in all: the resampler's last fraction of a sample is
-        cut off or made up with silence.
+        Samples to yield in all. The resampler may end a sample early or late:
+        the stream is cut, or filled with silence.
 
     Yields
     ------
@@ -52,7 +52,7 @@ def resample(blocks: Iterable[Audio], rate_in: int, rate_out: int, length: int) 
 
 
 def _push(stream: soxr.ResampleStream, block: Audio, last: bool) -> Audio:
-    # Not -1 for the channels: numpy cannot tell how many they are in an empty block.
+    # Not -1 for the channels: numpy cannot infer their number from an empty block.
     channels = int(np.prod(block.shape[:-1]))
     samples = np.ascontiguousarray(block.reshape(channels, block.shape[-1]).T)
     resampled: Audio = stream.resample_chunk(samples, last=last)
@@ -60,7 +60,7 @@ def _push(stream: soxr.ResampleStream, block: Audio, last: bool) -> Audio:
 
 
 class Recording(Protocol):
-    """What a mixture is made from: an excerpt of a file, or an array."""
+    """The source of a mixture: an excerpt of a file, or an array."""
 
     @property
     def sample_rate(self) -> int: ...
@@ -73,15 +73,15 @@ class Recording(Protocol):
 
 @dataclass(frozen=True)
 class AdaptedMixture:
-    """A recording as a model wants it; a `unmixcli.models.interface.Mixture`.
+    """A recording at a model's rate and channels; a `unmixcli.models.interface.Mixture`.
 
     Parameters
     ----------
     recording : Recording
     sample_rate : int
-        The model's, in Hz.
+        The model's rate, in Hz.
     channels : int
-        1 or 2. One channel becomes two equal ones, two become their mean.
+        1 or 2. Mono is repeated, stereo is averaged.
     """
 
     recording: Recording
@@ -90,22 +90,22 @@ class AdaptedMixture:
 
     @property
     def length(self) -> int:
-        """Samples at the model's rate."""
+        """Number of samples at the model's rate."""
         return length_at(self.recording, self.sample_rate)
 
     def blocks(self) -> Iterator[Audio]:
-        """Read from the start: blocks of shape (channels, samples)."""
+        """Read from the start, in blocks of shape (channels, samples)."""
         resampled = blocks_at(self.recording, self.sample_rate)
         return (fit_channels(block, self.channels) for block in resampled)
 
     def restore(self, stems: Iterable[Audio], sample_rate: int | None = None) -> Iterator[Audio]:
-        """Bring stems back to the recording's channels and length, and to a rate.
+        """Convert stems back to the recording's channels and length, at any rate.
 
         Parameters
         ----------
         stems : iterable of ndarray, shape (stems, channels, samples)
         sample_rate : int, optional
-            In Hz; the recording's, if not given.
+            In Hz; the recording's rate if not given.
 
         Yields
         ------
@@ -118,7 +118,7 @@ class AdaptedMixture:
 
 
 def length_at(recording: Recording, sample_rate: int) -> int:
-    """Return how many samples a recording has at another rate."""
+    """Return the number of samples that a recording has at another rate."""
     return -(-recording.length * sample_rate // recording.sample_rate)
 
 

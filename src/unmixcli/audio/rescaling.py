@@ -1,4 +1,4 @@
-"""One gain for all stems of a track, so that none goes beyond full scale."""
+"""Turn all stems of a track down by one gain, so that none goes beyond full scale."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def rescaled(
 ) -> Iterator[tuple[Iterator[Audio], float]]:
     """Turn stems down by one common gain, if any of them goes beyond full scale.
 
-    The gain is known only when all has been heard, so the stems wait in a
-    temporary file. They are multiplied by the same number, so that they still
-    add up to the mixture times that number.
+    The gain depends on the loudest sample, so the stems wait in a temporary
+    file until all of them are known. The gain is the same for all, so that they
+    still add up to the mixture, times the gain.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ def rescaled(
     count : int
         Number of stems.
     shape : Shape
-        Of each of them.
+        Of each stem.
     temp_dir : Path, optional
-        Where the temporary file goes.
+        Folder of the temporary file.
 
     Yields
     ------
     blocks : iterator of ndarray, shape (stems, channels, samples)
     gain : float
-        1 if nothing goes beyond full scale.
+        1 if no sample goes beyond full scale.
 
     Raises
     ------

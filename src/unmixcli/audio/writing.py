@@ -1,4 +1,4 @@
-"""Stems on disk: written in blocks under a temporary name, then put in place whole."""
+"""Write stems in blocks under temporary names, then rename them when they are complete."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _WRITE_ERRORS = (soundfile.LibsndfileError, OSError, AssertionError)
 
 @dataclass(frozen=True)
 class Level:
-    """What became of a stem's samples."""
+    """The peak of a stem, and how many samples were limited."""
 
     peak: float
-    """Largest absolute sample as it was estimated, 1 being full scale."""
+    """Largest absolute sample of the estimate; 1 is full scale."""
     limited: int
-    """Samples that the format could not hold and that were limited to full scale."""
+    """Number of samples that the format could not hold, limited to full scale."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What is the same of every stem of a track."""
+    """Sample rate, channels and length, which all stems of a track share."""
 
     sample_rate: int
     channels: int
@@ -52,26 +52,26 @@ class Shape:
 
 
 class StemWriter:
-    """Files that grow together and appear together, or not at all.
+    """Writes several files together: either all of them appear, or none.
 
-    A context manager: on leaving it normally the files take their final
-    names, unless `place` has done so already; on an error they vanish.
+    A context manager: a normal exit gives the files their final names, unless
+    `place` has done so already; an error removes them.
 
     Parameters
     ----------
     paths : sequence of Path
-        Where each stem goes; the folder is made if need be.
+        Final path of each stem; missing folders are created.
     shape : Shape
     encoding : Encoding
     tags : sequence of Tags, optional
         For each stem.
     overwrite : bool or collection of Path
-        Replace files that exist: all, or these.
+        Replace existing files: all, or these.
 
     Raises
     ------
     OutputError
-        If a file exists already, or cannot be written.
+        If a file already exists or cannot be written.
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class StemWriter:
                 self._make_folder(path.parent)
                 sweep(path)
                 self._parts.append(Part(path))
-                file = soundfile.SoundFile(
-                    self._parts[-1].path, "w", shape.sample_rate, shape.channels, **options
-                )
+                # As bytes: soundfile cannot encode a name that is not UTF-8.
+                name = os.fsencode(self._parts[-1].path)
+                file = soundfile.SoundFile(name, "w", shape.sample_rate, shape.channels, **options)
                 self._files.append(file)
                 if encoding.format.name == "wav":
-                    for name, value in info_strings(tags_of_it).items():
-                        setattr(file, name, value)
+                    for key, value in info_strings(tags_of_it).items():
+                        setattr(file, key, value)
         except BaseException as error:  # an interruption, too, must leave nothing behind
             self._discard()
             if isinstance(error, _WRITE_ERRORS):
@@ -116,7 +116,7 @@ class StemWriter:
 
     @property
     def levels(self) -> list[Level]:
-        """What became of each stem's samples so far."""
+        """The level of each stem so far."""
         return [
             Level(float(peak), int(limited))
             for peak, limited in zip(self._peaks, self._limited, strict=True)
@@ -124,12 +124,12 @@ class StemWriter:
 
     @property
     def parts(self) -> dict[Path, Path]:
-        """Where each stem goes, and where it is until then."""
+        """The final path of each stem, and its temporary path."""
         return {path: part.path for path, part in zip(self._paths, self._parts, strict=True)}
 
     def write(self, block: Audio) -> None:
         """Append to every stem; shape (stems, channels, samples)."""
-        # Encoding mp3 or opus takes longer than separating, and a core for every stem.
+        # Encoding mp3 or opus takes longer than separating, so each stem gets a thread.
         for written in [
             self._pool.submit(self._write_one, k, stem) for k, stem in enumerate(block)
         ]:
@@ -149,12 +149,12 @@ class StemWriter:
             raise self._failure(self._paths[k], error) from None
 
     def finish(self) -> None:
-        """Complete the files, which still have their temporary names.
+        """Complete the files, still under their temporary names.
 
         Raises
         ------
         OutputError
-            If one cannot be written.
+            If a file cannot be written.
         """
         if not self._finished:
             for k, path in enumerate(self._paths):
@@ -194,7 +194,7 @@ class StemWriter:
         Raises
         ------
         OutputError
-            If one cannot be; then none has it.
+            If a file cannot be renamed; then none is.
         """
         if self._placed:
             return
@@ -206,7 +206,7 @@ class StemWriter:
                 part.put(path, path in self._replaced)
                 placed.append(path)
         except BaseException as error:
-            for done in placed:  # what replaced a file of the user's is better than nothing
+            for done in placed:  # do not leave the user without the file that was replaced
                 if done not in self._replaced:
                     done.unlink(missing_ok=True)
             if isinstance(error, _WRITE_ERRORS):
@@ -224,7 +224,7 @@ class StemWriter:
             self._made.append(path)
 
     def _discard(self) -> None:
-        """Leave nothing behind: neither files nor folders that were made for them."""
+        """Remove the files and the folders that were created for them."""
         self._pool.shutdown(cancel_futures=True)
         for file in self._files:
             with contextlib.suppress(*_WRITE_ERRORS):
@@ -236,15 +236,15 @@ class StemWriter:
                 folder.rmdir()
 
     def _failure(self, path: Path, error: Exception) -> OutputError:
-        """Put an error into words; libsndfile hides why, so the disk is asked."""
+        """Put an error into words; libsndfile hides the cause, so try the disk itself."""
         name = display(path)
         if isinstance(error, FileExistsError):
-            return OutputError(f"{name} appeared while it was being made; it was left as it is")
+            return OutputError(f"{name} appeared during the separation; it was not replaced")
         number = getattr(error, "errno", None) or _probe(path.parent)
         if number in (errno.ENOSPC, errno.EDQUOT):
             return OutputError(
                 f"{name} cannot be written: the disk is full; nothing was kept, "
-                "make room or choose another folder with --outdir"
+                "free some space or choose another folder with --outdir"
             )
         if number is not None:
             reason = os.strerror(number)
@@ -256,23 +256,25 @@ class StemWriter:
 
 
 def refuse_existing(paths: Sequence[Path], replaced: Iterable[Path] = (), reason: str = "") -> None:
-    """Raise `OutputError` if a file is there that must not be replaced.
+    """Raise `OutputError` if a file exists that must not be replaced.
 
     Parameters
     ----------
     paths : sequence of Path
     replaced : iterable of Path
-        Those that may be.
+        Files that may be replaced.
     reason : str
-        Why it does not do as it is, if that is known.
+        Why the existing files are not good enough, if known.
     """
     allowed = set(replaced)
     there = [path for path in paths if path.exists() or path.is_symlink()]
     there = [path for path in there if path not in allowed]
     if there:
-        others = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        more = len(there) - 1
+        others = f" and {more} other file{'s' if more > 1 else ''}" if more else ""
+        verb = "exist" if more else "exists"
         raise OutputError(
-            f"{display(there[0])}{others} exists already{reason and f', {reason}'}; "
+            f"{display(there[0])}{others} already {verb}{reason and f', {reason}'}; "
             "use --overwrite to replace, or --outdir to write elsewhere"
         )
 
@@ -283,10 +285,11 @@ def peak_of(block: Audio) -> float:
 
 
 def _encodable(stem: Audio, bit_depth: str) -> NDArray[Any]:
-    """Turn samples within full scale into those of the file.
+    """Convert samples within full scale to the sample type of the file.
 
-    Integers are rounded here: libsndfile multiplies by less than what it
-    divides by when it reads, so that a stem would come back softer.
+    Integers are rounded here, because libsndfile multiplies by a smaller
+    factor when it writes than it divides by when it reads: a stem would come
+    back softer.
     """
     if bit_depth in ("", "32f"):
         return stem
@@ -300,7 +303,7 @@ def _encodable(stem: Audio, bit_depth: str) -> NDArray[Any]:
 
 
 def _probe(folder: Path) -> int | None:
-    """Write a little beside the stems to learn what the system objects to."""
+    """Write a small file beside the stems to find out the cause of an error."""
     probe = folder / f".unmix-{secrets.token_hex(4)}.part"
     try:
         with probe.open("xb") as file:

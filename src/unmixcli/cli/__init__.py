@@ -1,1 +1,1 @@
-"""The command layer: options in, results printed, errors turned into exit codes."""
+"""The command layer: reads options, prints results, turns errors into exit codes."""

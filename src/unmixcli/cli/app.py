@@ -1,4 +1,4 @@
-"""The command `unmix`: its parts, and what an error or a signal makes of the exit code."""
+"""The command `unmix`: its subcommands, and the exit code after an error or a signal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .console import prepare, print_error
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
 from .separate import separate
-from .ui import INTERRUPTED, print_error
+from .ui import INTERRUPTED
 
 app = typer.Typer(
     name="unmix",
@@ -56,8 +57,13 @@ def _root(
 def main() -> NoReturn:
     """Run the command and exit."""
     signal.signal(signal.SIGTERM, _terminate)
+    prepare()
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where a full disk can be reported
     except UnmixError as error:
         print_error(error)
         sys.exit(error.exit_code)
@@ -65,12 +71,21 @@ def main() -> NoReturn:
         print_error("interrupted")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has gone; nothing more can be told to them.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output is gone, so printing more is useless.
+        _give_up_stdout()
+        sys.exit(1)
+    except OSError as error:
+        _give_up_stdout()
+        print_error(f"the output cannot be printed: {error.strerror}")
         sys.exit(1)
     sys.exit(0)
 
 
+def _give_up_stdout() -> None:
+    """Stop Python from printing the same output again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Leave through the clean-up of whatever is being written."""
+    """Exit through the clean-up of unfinished files."""
     raise SystemExit(128 + number)

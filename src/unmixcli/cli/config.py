@@ -1,4 +1,4 @@
-"""`unmix config`: the defaults of the user's own and where they are from."""
+"""`unmix config`: the user's defaults and where they come from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Annotated, Any
 import typer
 
 from ..options.settings import Settings, config_file, unknown_variables, variable_of
+from .console import stdout
 
-app = typer.Typer(no_args_is_help=True, help="Show your own defaults and where they are from.")
+app = typer.Typer(no_args_is_help=True, help="Show your defaults and where they come from.")
 
 
 @app.command()
 def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the value of every option and where it is from.
+    """Show the value of every option and where it comes from.
 
-    A default of your own comes from config.toml or from a variable such as UNMIX_FORMAT, which
-    wins over it; an option on the command line wins over both.
+    Set your defaults in config.toml or in variables such as UNMIX_FORMAT. Variables win over the
+    file; options on the command line win over both.
     """
     settings = Settings.load()
     values = settings.config().model_dump(mode="json")
@@ -41,15 +42,12 @@ def show(
 
 @app.command()
 def path() -> None:
-    """Print where config.toml is, or would be."""
+    """Print the path of config.toml, even if it does not exist yet."""
     print(config_file())
 
 
 def _print_table(rows: list[tuple[str, Any, str]]) -> None:
-    import sys
-
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -60,12 +58,12 @@ def _print_table(rows: list[tuple[str, Any, str]]) -> None:
     for name, value, source in rows:
         style = "dim" if source == "default" else ""
         table.add_row(Text(name.replace("_", "-")), Text(_shown(value)), Text(source), style=style)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    console = stdout(200)
     console.print(table)
     exists = "" if config_file().is_file() else " (not there)"
     console.print(Text(f"file: {config_file()}{exists}"), soft_wrap=True)
     for name in unknown_variables():
-        console.print(Text(f"{name} is set, but there is no such option"), style="yellow")
+        console.print(Text(f"{name} is set, but it is not an option"), style="yellow")
 
 
 def _shown(value: Any) -> str:

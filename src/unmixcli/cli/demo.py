@@ -1,4 +1,4 @@
-"""`unmix demo`: the first minute with the program, without a recording and without a network."""
+"""`unmix demo`: a first try of the program, without a recording or a network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from ..options.config import SeparationConfig
 from ..words import display
+from .console import stdout
 from .ui import Screen
 
 if TYPE_CHECKING:
@@ -19,19 +20,17 @@ BUILT_IN = "umx-synth"
 
 
 def demo(
-    outdir: Annotated[
-        Path, typer.Option("--outdir", "-o", help="Folder that the stems go to.")
-    ] = Path("unmix-demo"),
+    outdir: Annotated[Path, typer.Option("--outdir", "-o", help="Folder for the stems.")] = Path(
+        "unmix-demo"
+    ),
     model: Annotated[
         str, typer.Option("--model", "-m", help="A model with the usual four targets.")
     ] = BUILT_IN,
     niter: Annotated[int, typer.Option("--niter", help="EM iterations.", min=0)] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace stems that exist.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stems.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Separate the song in the box with the model in the box, and tell how well that went."""
+    """Separate the built-in song with the built-in model, and show how good the result is."""
     config = SeparationConfig.parse(
         model=model, outdir=outdir, filename="{target}.{ext}", overwrite=overwrite, niter=niter
     )
@@ -49,7 +48,6 @@ def demo(
 
 def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     track = result.track
@@ -57,11 +55,11 @@ def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
     for target, sdr in result.sdr.items():
         path = display(track.stems[target])
         table.add_row(target, f"{sdr:.1f} dB", f"{result.baseline[target]:.1f} dB", path)
-    console = Console(highlight=False, soft_wrap=True)
+    console = stdout(wrap=False)
     console.print(
-        f"{track.seconds:.0f} s of music taken apart by {track.model} in {track.elapsed:.1f} s, "
+        f"{track.model} separated {track.seconds:.0f} s of music in {track.elapsed:.1f} s, "
         f"{track.seconds / track.elapsed:.0f}× real time"
     )
     console.print(table)
     console.print(f"The mixture: {display(mixture)}")
-    console.print(f"Yours next: unmix separate SONG --outdir {display(outdir)}")
+    console.print(f"Now your own: unmix separate SONG --outdir {display(outdir)}")

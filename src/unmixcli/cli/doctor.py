@@ -1,10 +1,12 @@
-"""`unmix doctor`: one screen that tells what works and how to mend what does not."""
+"""`unmix doctor`: one screen that shows what works and how to fix what does not."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from .console import print_json, stdout
 
 if TYPE_CHECKING:
     from ..doctor import Diagnosis
@@ -17,13 +19,13 @@ def doctor(
 ) -> None:
     """Check this installation: versions, devices, formats, folders, plugins and models.
 
-    Ends with exit code 1 if something is broken, and says how to mend it.
+    Shows how to fix what is broken, and exits with code 1 if anything is.
     """
     from ..doctor import examine
 
     diagnosis = examine()
     if as_json:
-        print(diagnosis.model_dump_json(indent=2))
+        print_json(diagnosis)
     else:
         _show(diagnosis)
     if not diagnosis.healthy:
@@ -31,7 +33,6 @@ def doctor(
 
 
 def _show(diagnosis: Diagnosis) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -49,7 +50,7 @@ def _show(diagnosis: Diagnosis) -> None:
         shown = "" if finding.area == area else finding.area
         table.add_row(shown, Text(mark, style=style), Text(finding.name), detail)
         area = finding.area
-    console = Console(highlight=False)
+    console = stdout()
     console.print(table)
     broken = sum(finding.status == "broken" for finding in diagnosis.findings)
     if broken:

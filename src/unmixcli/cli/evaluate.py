@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .ui import Screen, print_error
+from .console import print_error, print_json, stdout
+from .ui import Screen
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,18 +21,20 @@ _TITLES = {"sdr": "SDR", "sir": "SIR", "isr": "ISR", "sar": "SAR", "si_sdr": "SI
 def evaluate(
     estimates: Annotated[
         Path,
-        typer.Argument(help="Folder of estimated stems, or of such folders.", show_default=False),
+        typer.Argument(
+            help="Folder with estimated stems, or with such folders.", show_default=False
+        ),
     ],
     references: Annotated[
         Path,
         typer.Argument(
-            help="Folder of the true stems, or of such folders, as MUSDB has them.",
+            help="Folder with the true stems, or with such folders, laid out as in MUSDB.",
             show_default=False,
         ),
     ],
     si_sdr_only: Annotated[
         bool,
-        typer.Option("--si-sdr-only", help="Leave out BSS Eval, which takes most of the time."),
+        typer.Option("--si-sdr-only", help="Skip BSS Eval, which takes most of the time."),
     ] = False,
     plot: Annotated[
         Path | None,
@@ -44,8 +47,8 @@ def evaluate(
 ) -> None:
     """Score stems against the true ones: SDR, SIR, ISR, SAR (BSS Eval v4) and SI-SDR.
 
-    Figures are dB: the median over a track's seconds, then over the tracks, as in SiSEC;
-    SI-SDR is taken of each track as a whole. The last row is the mean over the targets.
+    Scores are in dB: the median over a track's seconds, then over the tracks, as in SiSEC.
+    SI-SDR is computed over each whole track. The last row is the mean over the targets.
 
     [dim]unmix evaluate stems/ musdb18hq/test[/dim]
     [dim]unmix evaluate song_umxhq/ song_true/ --plot scores.png[/dim]
@@ -60,9 +63,9 @@ def evaluate(
     with screen.session():
         result = run(estimates, references, si_sdr_only, screen.note)
     for name, reason in result.failed.items():
-        print_error(f"{name} was left out: {reason}")
+        print_error(f"{name} was skipped: {reason}")
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result)
     elif result.tracks:
         _show(result, screen)
     if plot is not None and result.tracks:
@@ -74,12 +77,11 @@ def evaluate(
 
 
 def _show(result: EvaluationResult, screen: Screen) -> None:
-    from rich.console import Console
 
     for track in result.tracks:
         for sentence in track.left_out:
             screen.warning(f"{track.track}: {sentence}")
-    Console(highlight=False).print(_table(result))
+    stdout().print(_table(result))
 
 
 def _table(result: EvaluationResult) -> Table:

@@ -1,7 +1,7 @@
 """`unmix models`: list, describe, fetch, verify, remove, locate and add models.
 
-Each command computes a result, a pydantic model; `models_view` prints it, and
-``--json`` prints the same one as JSON.
+Each command computes a result, a pydantic model; `models_view` prints it, or
+``--json`` prints it as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
-from ..models.known import Resolved
+from ..models.known import KnownModel
 from ..models.registry import Registry
 from ..models.store import Outcome
 from .models_result import (
@@ -33,7 +33,7 @@ from .models_result import (
 from .models_view import fetch_progress, show
 
 app = typer.Typer(
-    help="List, fetch and look after the models and their weights.",
+    help="List, download and manage models and their weights.",
     no_args_is_help=True,
 )
 
@@ -52,7 +52,7 @@ Names = Annotated[
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """List the models: those that ship, those of plugins and your own."""
+    """List all models: built in, from plugins and your own."""
     registry = Registry()
     show(
         ListResult(
@@ -68,12 +68,12 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", autocompletion=_complete, help="A model, or a folder with one."
+            metavar="NAME", autocompletion=_complete, help="A model, or a folder that holds one."
         ),
     ],
     as_json: Json = False,
 ) -> None:
-    """Describe one model: its files, its licence and the options that only it has."""
+    """Describe one model: its files, its licence and its own options."""
     registry = Registry()
     show(describe(registry.store, registry.resolve(model)), as_json)
 
@@ -82,18 +82,18 @@ def info(
 def fetch(
     names: Names = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Fetch every model that can be fetched.")
+        bool, typer.Option("--all", help="Fetch all models that can be downloaded.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Fetch also what is here and right.")
+        bool, typer.Option("--force", help="Fetch even if the files are here and intact.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch the weights of models, so that they work without a network."""
+    """Download the weights of models, so that they work without a network."""
     if everything == bool(names):
-        raise UsageError("say which models to fetch, or --all")
+        raise UsageError("name the models to fetch, or use --all")
     registry = Registry()
-    wanted = registry.models if everything else _resolve(registry, names or ())
+    wanted = _members(registry.models if everything else _resolve(registry, names or ()))
     jobs = [(known.card, weights) for known in wanted for weights in known.card.weights]
     with fetch_progress() as report:
         outcomes = registry.store.fetch(jobs, force=force, report=report)
@@ -103,7 +103,7 @@ def fetch(
 
 @app.command()
 def verify(names: Names = None, as_json: Json = False) -> None:
-    """Compare the weights that are here with their digests; all, if no NAME is given."""
+    """Check downloaded weights against their digests: of all models if no NAME is given."""
     registry = Registry()
     found = [
         CheckedFile(
@@ -113,9 +113,9 @@ def verify(names: Names = None, as_json: Json = False) -> None:
             status=check.status,
             reason=check.reason,
         )
-        for known in (_resolve(registry, names) if names else registry.models)
+        for known in _members(_resolve(registry, names) if names else registry.models)
         for check in registry.store.verify(known.card)
-        # Without names, what was never fetched is nothing to complain of.
+        # Without names, weights that were never fetched are not a fault.
         if names or check.status != "missing"
     ]
     show(VerifyResult(files=found), as_json)
@@ -123,16 +123,23 @@ def verify(names: Names = None, as_json: Json = False) -> None:
     if bad:
         models = " ".join(dict.fromkeys(file.model for file in bad))
         raise ModelError(
-            f"{len(bad)} of {len(found)} files not in order: run `unmix models fetch {models}`"
+            f"{len(bad)} of {len(found)} files are damaged or missing: "
+            f"run `unmix models fetch {models}`"
         )
 
 
 @app.command()
 def remove(names: Names = None, as_json: Json = False) -> None:
-    """Delete the weights of models from this machine."""
+    """Delete downloaded weights from this machine."""
     if not names:
-        raise UsageError("say which models to remove")
+        raise UsageError("name the models to remove")
     registry = Registry()
+    for known in _resolve(registry, names):
+        if known.parts:
+            raise ModelError(
+                f"{known.card.name} has no weights of its own; those of its members are removed "
+                f"by `unmix models remove {' '.join(part.card.name for part in known.parts)}`"
+            )
     removed = [
         RemovedModel(model=known.card.name, freed=registry.store.remove(known.card))
         for known in _resolve(registry, names)
@@ -148,7 +155,7 @@ def path(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the folder of the weights, or of one model's weights."""
+    """Print the folder of all weights, or of one model's weights."""
     registry = Registry()
     if model is None:
         show(PathResult(folder=registry.store.root, files=[]), as_json)
@@ -158,7 +165,7 @@ def path(
         raise ModelError(f"{card.name} has no weights")
     places = [registry.store.place(card, weights) for weights in card.weights]
     folders = {place.final.parent for place in places}
-    # Files that a catalogue gives paths of their own may lie in several folders.
+    # A catalogue can give each file its own path, so the files may be in several folders.
     folder = folders.pop() if len(folders) == 1 else registry.store.folder(card)
     show(PathResult(folder=folder, files=[place.final for place in places]), as_json)
 
@@ -167,13 +174,15 @@ def path(
 def add(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE...", help="Files of any name.", show_default=False),
+        typer.Argument(
+            metavar="FILE...", help="Downloaded files, of any name.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take in weights that you downloaded by other means, recognised by their digest."""
+    """Add weights that you downloaded some other way; they are recognised by their digest."""
     if not files:
-        raise UsageError("say which files to add")
+        raise UsageError("name the files to add")
     registry = Registry()
     cards = [known.card for known in registry.models]
     added: list[AddedFile] = []
@@ -189,9 +198,18 @@ def add(
     _raise_first(errors)
 
 
-def _resolve(registry: Registry, names: Iterable[str]) -> list[Resolved]:
+def _resolve(registry: Registry, names: Iterable[str]) -> list[KnownModel]:
     found = [registry.resolve(name) for name in names]
     return list({(known.card.plugin, known.card.name): known for known in found}.values())
+
+
+def _members(models: Iterable[KnownModel]) -> list[KnownModel]:
+    """Put the members of ensembles and chains in their place, each model once."""
+    found: dict[tuple[str, str], KnownModel] = {}
+    for known in models:
+        for part in _members(known.parts) or [known]:
+            found[part.card.plugin, part.card.name] = part
+    return list(found.values())
 
 
 def _fetched(outcome: Outcome) -> FetchedFile:
@@ -205,7 +223,7 @@ def _fetched(outcome: Outcome) -> FetchedFile:
 
 
 def _raise_first(errors: list[Exception]) -> None:
-    """Raise the first of several failures, which are mostly the same one."""
+    """Raise the first error; several usually have the same cause."""
     if not errors:
         return
     if len(errors) > 1 and isinstance(errors[0], ModelError):

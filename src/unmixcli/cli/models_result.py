@@ -1,4 +1,4 @@
-"""What the commands of `unmix models` find out, as data."""
+"""The results of the `unmix models` commands, as data."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..models.known import Resolved
+from ..models.known import KnownModel
 from ..models.store import State, Store
 
 Here = Literal["yes", "part", "no", "ships", "own", "-"]
-"""Whether the weights are on this machine: fetched, partly fetched, not, part
-of an installed package, the user's own files, or none needed."""
+"""Whether the weights are on this machine: fetched, partly fetched, not fetched,
+part of an installed package, the user's own files, or not needed."""
 
 
 class ModelSummary(BaseModel):
@@ -26,7 +26,7 @@ class ModelSummary(BaseModel):
     sample_rate: int
     channels: int | None
     size: int | None
-    """Bytes of all files; None if not known."""
+    """Bytes of all files; None if unknown."""
     size_exact: bool
     licence: str
     restriction: str
@@ -39,7 +39,7 @@ class ModelSummary(BaseModel):
 class ListResult(BaseModel):
     models: list[ModelSummary]
     left_out: list[str]
-    """Plugins and tables that are broken, and why."""
+    """Broken plugins and catalogues, each with the reason."""
 
 
 class FileInfo(BaseModel):
@@ -48,7 +48,7 @@ class FileInfo(BaseModel):
     size: int | None
     size_exact: bool
     digest: str
-    """``ALGORITHM:HEX``, with a trailing ``...`` where only its beginning is known."""
+    """``ALGORITHM:HEX``, with a trailing ``...`` if only its beginning is known."""
     urls: tuple[str, ...]
     path: Path
     state: State
@@ -64,6 +64,8 @@ class OptionInfo(BaseModel):
 class InfoResult(ModelSummary):
     files: list[FileInfo]
     options: list[OptionInfo]
+    members: list[str]
+    """The models that it is made of."""
     parameters: dict[str, Any]
 
 
@@ -72,7 +74,7 @@ class FetchedFile(BaseModel):
     file: str
     path: Path | None
     fetched: int
-    """Bytes fetched just now, 0 if the file was here."""
+    """Bytes fetched by this command; 0 if the file was already here."""
     error: str
 
 
@@ -116,8 +118,8 @@ class AddResult(BaseModel):
     files: list[AddedFile]
 
 
-def summarise(store: Store, known: Resolved) -> ModelSummary:
-    """Gather what `unmix models list` tells of a model; looks at files, hashes none."""
+def summarise(store: Store, known: KnownModel) -> ModelSummary:
+    """Gather what `unmix models list` shows of a model; does not hash any file."""
     card = known.card
     files = _files(store, known)
     sizes = [file.size for file in files]
@@ -140,26 +142,27 @@ def summarise(store: Store, known: Resolved) -> ModelSummary:
     )
 
 
-def describe(store: Store, known: Resolved) -> InfoResult:
-    """Gather what `unmix models info` tells of a model."""
+def describe(store: Store, known: KnownModel) -> InfoResult:
+    """Gather what `unmix models info` shows of a model."""
     return InfoResult(
         **summarise(store, known).model_dump(),
         files=_files(store, known),
         options=_options(known),
+        members=[part.card.name for part in known.parts],
         parameters=known.card.parameters,
     )
 
 
-def _files(store: Store, known: Resolved) -> list[FileInfo]:
+def _files(store: Store, known: KnownModel) -> list[FileInfo]:
     found = []
-    for weights in known.card.weights:
-        place = store.place(known.card, weights)
+    for card, weights in known.card.holdings(known.card.targets):
+        place = store.place(card, weights)
         state = place.state()
         size = place.final.stat().st_size if state == "here" else weights.size
         found.append(
             FileInfo(
                 file=weights.file,
-                targets=weights.targets or known.card.targets,
+                targets=weights.targets or card.targets,
                 size=size or weights.about_size,
                 size_exact=size is not None,
                 digest=_digest(weights.sha256, weights.sha512, weights.sha256_prefix),
@@ -179,29 +182,34 @@ def _digest(sha256: str | None, sha512: str | None, prefix: str | None) -> str:
     return f"sha256:{prefix}..." if prefix else ""
 
 
-def _here(known: Resolved, files: list[FileInfo]) -> Here:
+def _here(known: KnownModel, files: list[FileInfo]) -> Here:
     if not files:
         return "-"
     if all(file.state == "missing" for file in files):
         return "no"
     if any(file.state != "here" for file in files):
         return "part"
-    if all(weights.package_file for weights in known.card.weights):
+    weights = [weights for _, weights in known.card.holdings(known.card.targets)]
+    if all(file.package_file for file in weights):
         return "ships"
-    return "own" if all(weights.path for weights in known.card.weights) else "yes"
+    return "own" if all(file.path for file in weights) else "yes"
 
 
-def _options(known: Resolved) -> list[OptionInfo]:
-    if known.options is None:
-        return []
-    # The JSON schema has the words for types that a user can read.
-    schema = known.options.model_json_schema()["properties"]
-    return [
-        OptionInfo(
-            name=name,
-            type=schema[name].get("type", ""),
-            default=field.get_default(call_default_factory=True),
-            help=field.description or "",
-        )
-        for name, field in known.options.model_fields.items()
-    ]
+def _options(known: KnownModel) -> list[OptionInfo]:
+    """List the options of a model and of its parts, each once."""
+    own: list[OptionInfo] = []
+    if known.options is not None:
+        # The JSON schema names types in words that users understand.
+        schema = known.options.model_json_schema()["properties"]
+        own = [
+            OptionInfo(
+                name=name,
+                type=schema[name].get("type", ""),
+                default=field.get_default(call_default_factory=True),
+                help=field.description or "",
+            )
+            for name, field in known.options.model_fields.items()
+        ]
+    for part in known.parts:
+        own += _options(part)
+    return list({option.name: option for option in reversed(own)}.values())[::-1]

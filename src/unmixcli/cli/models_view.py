@@ -1,4 +1,4 @@
-"""How the results of `unmix models` look."""
+"""Print the results of the `unmix models` commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import singledispatch
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress import (
     BarColumn,
@@ -25,6 +25,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
+from ..words import plain
+from .console import print_json, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
@@ -41,23 +43,23 @@ PUBLISHED = "published medians on the MUSDB18 test set"
 def show(result: BaseModel, as_json: bool) -> None:
     """Print a result on stdout."""
     if as_json:
-        print(result.model_dump_json(indent=2))
+        print_json(result)
         return
     content = render(result)
-    if isinstance(content, str):  # a path: never wrapped, coloured or interpreted
+    if isinstance(content, str):  # a path: never wrap, colour or interpret it
         print(content)
         return
     if isinstance(result, ListResult):
         for reason in result.left_out:
             notice(f"left out: {reason}")
-    # Into a pipe, lines are as long as they need to be.
+    # Do not wrap lines in a pipe.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
-    Console(highlight=False, width=width).print(content)
+    stdout(width).print(content)
 
 
 def notice(text: str) -> None:
-    """Tell on stderr what is no error and no result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="yellow"))
+    """Print a notice on stderr: neither an error nor a result."""
+    stderr().print(Text(plain(text), style="yellow"), soft_wrap=True)
 
 
 @singledispatch
@@ -120,6 +122,7 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
     return [
         ("model", f"{model.plugin}:{model.name}"),
         ("what", model.title),
+        ("made of", ", ".join(model.members)),
         ("targets", ", ".join(model.targets)),
         (
             "audio",
@@ -131,7 +134,14 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("trained on", model.provenance),
         ("quality", f"SDR in dB: {quality} ({model.quality_on or PUBLISHED})" if quality else ""),
         ("size", _size(model.size, model.size_exact) if model.files else ""),
-        ("parameters", ", ".join(f"{key} {value}" for key, value in model.parameters.items())),
+        (
+            "parameters",
+            ", ".join(
+                f"{key} {value}"
+                for key, value in model.parameters.items()
+                if not isinstance(value, (dict, list))
+            ),
+        ),
         ("from", Text(_source(model))),
         ("folder", Text(str(model.files[0].path.parent)) if model.files else ""),
     ]
@@ -153,7 +163,7 @@ def _(result: FetchResult) -> RenderableType:
             f"{model}: {len(good)} of {len(files)} files here, "
             + (f"{_size(amount, True)} fetched" if amount else "nothing fetched")
         )
-    return Text("\n".join(lines) or "no files are needed")
+    return Text("\n".join(lines) or "no files needed")
 
 
 @render.register
@@ -163,7 +173,7 @@ def _(result: VerifyResult) -> RenderableType:
         style = {"good": "green", "unknown": "yellow"}.get(file.status, "red")
         status = Text(file.status, style=style)
         table.add_row(status, file.model, file.file, file.reason)
-    return table if result.files else Text("no weights are here")
+    return table if result.files else Text("no weights on this machine")
 
 
 @render.register
@@ -172,7 +182,7 @@ def _(result: RemoveResult) -> RenderableType:
         "\n".join(
             f"{model.model}: {_size(model.freed, True)} freed"
             if model.freed
-            else f"{model.model}: was not here"
+            else f"{model.model}: nothing to remove"
             for model in result.models
         )
     )
@@ -202,20 +212,20 @@ def _short(digest: str) -> str:
 
 
 def _pairs(words: list[str]) -> str:
-    """Two words a line, so that four targets leave room for the other columns."""
+    """Put two words on a line, so that four targets leave room for the other columns."""
     return "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
 
 
 @contextmanager
 def fetch_progress(quiet: bool = False) -> Iterator[Report]:
-    """Show the events of a fetch on stderr: bars on a terminal, the notes anywhere."""
+    """Show the progress of a fetch on stderr: bars only on a terminal, notes always."""
     if quiet:
         yield silent
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = stderr()
     tasks: dict[tuple[str, str], TaskID] = {}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -225,7 +235,7 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
 
         def report(event: FetchEvent) -> None:
             if event.note:
-                console.print(Text(event.note, style="yellow"))
+                console.print(Text(plain(event.note), style="yellow"), soft_wrap=True)
                 return
             key = (event.model, event.file)
             if key not in tasks:

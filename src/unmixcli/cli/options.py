@@ -1,4 +1,4 @@
-"""Options of the command made from the fields of the config."""
+"""Build the command's options from the fields of the config."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..options.config import SeparationConfig
 
 
 def option(field: str, *names: str, panel: str, metavar: str | None = None) -> Any:
-    """Make the option of a config field, with the field's help text and default.
+    """Return the option for a config field, with the field's help text and default.
 
-    The option itself defaults to nothing, so that it is known whether it was given.
+    The option itself has no default, so that an option that was not given can be recognised.
     """
     info = SeparationConfig.model_fields[field]
     default = info.default
@@ -32,7 +32,7 @@ def _worth_showing(default: Any) -> bool:
 
 
 def given(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of the config that were given, of all of a command's parameters."""
+    """Pick the config options that were given out of all parameters of a command."""
     return {
         name: value
         for name, value in parameters.items()

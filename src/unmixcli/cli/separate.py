@@ -1,10 +1,11 @@
-"""`unmix separate`: options to a config, inputs to the engine, results to the user."""
+"""`unmix separate`: turn options into a config, run the engine, print the results."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +19,13 @@ from .summary import Summary
 from .ui import INTERRUPTED, Screen
 
 if TYPE_CHECKING:
-    from ..models.store import Report
-    from ..separation.batch import Outcome
+    from ..separation.results import Outcome
     from ..separation.separator import Separator
 
 WHAT = "What to separate"
 HOW = "How to separate"
 OUT = "Where the stems go"
-FORM = "What the files are like"
+FORM = "File format"
 RUN = "Running"
 
 _FAMILIAR_TARGETS = frozenset(("vocals", "drums", "bass", "other", "speech", "noise"))
@@ -37,12 +37,14 @@ def separate(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="Recordings of any format, folders of them, patterns such as 'music/**/*.flac', "
-            "- for standard input, @FILE for a list.",
+            help="Recordings in any format, folders, patterns such as 'music/**/*.flac', "
+            "- for standard input, or @FILE for a list.",
             show_default=False,
         ),
     ],
     model: Annotated[str | None, option("model", "--model", "-m", panel=WHAT)] = None,
+    goal: Annotated[str | None, option("goal", "--for", panel=WHAT, metavar="GOAL")] = None,
+    effort: Annotated[str | None, option("effort", "--effort", panel=WHAT)] = None,
     targets: Annotated[
         list[str] | None, option("targets", "--targets", "-t", panel=WHAT, metavar="NAME,...")
     ] = None,
@@ -80,6 +82,9 @@ def separate(
     skip_existing: Annotated[
         bool | None, option("skip_existing", "--skip-existing/--no-skip-existing", panel=OUT)
     ] = None,
+    compare_content: Annotated[
+        bool | None, option("compare_content", "--compare-content/--no-compare-content", panel=OUT)
+    ] = None,
     format: Annotated[str | None, option("format", "--format", "-f", panel=FORM)] = None,
     bit_depth: Annotated[
         str | None, option("bit_depth", "--bit-depth", panel=FORM, metavar="BITS")
@@ -91,6 +96,7 @@ def separate(
     clip: Annotated[str | None, option("clip", "--clip", panel=FORM)] = None,
     tags: Annotated[bool | None, option("tags", "--tags/--no-tags", panel=FORM)] = None,
     device: Annotated[str | None, option("device", "--device", "-d", panel=RUN)] = None,
+    precision: Annotated[str | None, option("precision", "--precision", panel=RUN)] = None,
     temp_dir: Annotated[Path | None, option("temp_dir", "--temp-dir", panel=RUN)] = None,
     offline: Annotated[bool | None, option("offline", "--offline/--online", panel=RUN)] = None,
     quiet: Annotated[
@@ -102,15 +108,14 @@ def separate(
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", help="Print one JSON object a track on stdout.", rich_help_panel=RUN
+            "--json", help="Print one JSON object per track on stdout.", rich_help_panel=RUN
         ),
     ] = False,
 ) -> None:
     """Take recordings apart into stems.
 
-    By default the stems of song.flac go to song_MODEL/vocals.wav and so on, 32-bit float at
-    the recording's own rate, channels and length. `unmix config show` tells what the defaults
-    are here.
+    By default the stems of song.flac go to song_MODEL/vocals.wav and so on, as 32-bit float with
+    the recording's own rate, channels and length. `unmix config show` prints your defaults.
 
     [dim]unmix separate song.flac --niter 0[/dim]
     [dim]unmix separate song.mp3 --targets vocals --residual[/dim]
@@ -118,18 +123,20 @@ def separate(
     [dim]unmix separate album/ --outdir stems --format flac --skip-existing[/dim]
     """
     _explain_old_syntax(inputs, targets)
-    # Every option is a field of the config: there is nothing to say of each here.
+    # Every option is a field of the config, so none is listed again here.
     config = Settings.load(given(context.params)).config()
     screen = Screen(quiet, verbose)
     summary = Summary()
     interrupted = False
+    results = sys.stdout
     try:
-        with screen.session():
+        # What a plugin prints is no result of ours.
+        with screen.session(), redirect_stdout(sys.stderr):
             for outcome in _run(inputs, config, screen):
                 summary.add(outcome)
                 screen.tell(outcome)
                 if as_json:
-                    print(json.dumps(record(outcome)), flush=True)
+                    print(json.dumps(record(outcome)), file=results, flush=True)
     except KeyboardInterrupt:
         interrupted = True
     if summary.count > 1 and not quiet:
@@ -142,39 +149,39 @@ def separate(
 
 
 def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterator[Outcome]:
-    # Not before the options are known to be right: these are heavy.
+    # These imports are slow, so check the options first.
     from ..separation.batch import Batch
-    from ..separation.separator import Separator
     from .models_view import fetch_progress
 
-    def fetching() -> AbstractContextManager[Report]:
-        return fetch_progress(screen.quiet)
-
-    def load(settled: SeparationConfig) -> Separator:
-        with fetching() as report:
-            separator = Separator(settled, fetch_progress=report)
+    def loaded(separator: Separator) -> None:
+        if separator.order.note:
+            screen.note(separator.order.note)
         screen.detail(f"model {separator.card.name}, {', '.join(separator.stem_names)}")
-        return separator
 
-    batch = Batch(config, load, lambda recording: screen.track(recording, batch.place), fetching)
+    batch = Batch(
+        config,
+        lambda recording: screen.track(recording, batch.place),
+        lambda: fetch_progress(screen.quiet),
+        loaded,
+    )
     for problem in batch.problems:
         screen.detail(f"left out: {problem}")
     yield from batch.run(inputs)
 
 
 def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
-    """Tell those who are used to ``--targets vocals drums`` how to write it here."""
+    """Explain the right syntax to users who write ``--targets vocals drums``."""
     strays = [word for word in inputs if word in _FAMILIAR_TARGETS and not Path(word).exists()]
     if targets and strays:
         wanted = ",".join([*targets, *strays])
         raise UsageError(
-            f"{strays[0]!r} was taken for a recording: write several targets as --targets {wanted}"
+            f"{strays[0]!r} was read as a recording: write several targets as --targets {wanted}"
         )
 
 
 def record(outcome: Outcome) -> dict[str, object]:
-    """Describe what came of a recording, for scripts."""
-    from ..separation.batch import Skipped
+    """Describe the result of one recording, for scripts."""
+    from ..separation.results import Skipped
 
     result = outcome.result
     about: dict[str, object] = {"source": outcome.source}
@@ -182,7 +189,8 @@ def record(outcome: Outcome) -> dict[str, object]:
         return about | {"status": "failed", "error": str(result)}
     stems = {name: str(path) for name, path in result.stems.items()}
     if isinstance(result, Skipped):
-        return about | {"status": "skipped", "stems": stems}
+        page = {} if result.page is None else {"page": str(result.page)}
+        return about | {"status": "skipped", "stems": stems} | page
     return about | {
         "status": "separated",
         "model": result.model,

@@ -1,4 +1,4 @@
-"""What came of a run over several recordings."""
+"""The result of a run over several recordings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import UnmixError
 
 if TYPE_CHECKING:
-    from ..separation.batch import Outcome
+    from ..separation.results import Outcome
 
 
 @dataclass
@@ -18,15 +18,15 @@ class Summary:
     separated: int = 0
     skipped: int = 0
     failures: list[tuple[str | None, str]] = field(default_factory=list)
-    """What was asked for, where it is known, and why it failed."""
+    """The recording, if known, and why it failed."""
     seconds: float = 0.0
-    """Of audio that was separated."""
+    """Seconds of audio that were separated."""
     elapsed: float = 0.0
-    """Seconds that it took."""
+    """Seconds that the separation took."""
 
     @property
     def count(self) -> int:
-        """How many recordings there were."""
+        """Number of recordings."""
         return self.separated + self.skipped + len(self.failures)
 
     @property
@@ -35,8 +35,8 @@ class Summary:
         return self.seconds / max(self.elapsed, 1e-9)
 
     def add(self, outcome: Outcome) -> None:
-        """Take in what came of one recording."""
-        from ..separation.batch import Skipped
+        """Add the result of one recording."""
+        from ..separation.results import Skipped
 
         result = outcome.result
         if isinstance(result, UnmixError):

@@ -1,4 +1,4 @@
-"""What the user sees of a separation: progress, notices, results. Owns rich."""
+"""The terminal output of a separation: progress, notices, results. Owns rich."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import logging
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,49 +13,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnmixError
-from ..words import display
+from ..words import clock, display, plain
+from .console import print_error, stderr
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
-    from ..separation.batch import Outcome
+    from ..separation.results import Outcome
     from .summary import Summary
 
 INTERRUPTED = 130
 """The exit code."""
 _PLAIN_INTERVAL = 10.0
-"""Seconds between lines of progress where there is no terminal."""
-
-
-def print_error(error: object) -> None:
-    """Print one sentence on stderr."""
-    text = " ".join(str(error).split())
-    _console().print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
+"""Seconds between lines of progress without a terminal."""
 
 
 class Screen:
-    """Everything that a run tells the user.
+    """Prints everything that a run shows to the user.
 
     Parameters
     ----------
     quiet : bool
-        Only errors.
+        Print errors only.
     verbose : bool
-        Also details.
+        Print details too.
     """
 
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
-        self.console = _console()
+        self.console = stderr()
         self._live = self.console.is_terminal and not quiet
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[stage]:<10}"),
@@ -74,21 +67,20 @@ class Screen:
         log.addHandler(handler)
         log.propagate = False
         try:
-            with self._progress:
-                yield
+            yield
         finally:
             log.removeHandler(handler)
             log.propagate = True
 
     @contextmanager
     def track(self, recording: Excerpt, place: str = "") -> Iterator[Callable[[str, float], None]]:
-        """Show the progress of one recording; gives the callback that takes it.
+        """Show the progress of one recording; yields the callback that updates it.
 
         Parameters
         ----------
         recording : Excerpt
         place : str
-            Its place among several, such as ``3/100``.
+            Its position in a batch, such as ``3/100``.
         """
         name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
@@ -104,33 +96,36 @@ class Screen:
                 told = now
                 self.note(f"{name}: {stage}, {100 * fraction:.0f} %, {speed}")
 
+        # Start only now: while weights are downloaded, their bars use the screen.
+        self._progress.start()
         try:
             yield update
         finally:
             self._progress.remove_task(task)
+            self._progress.stop()
 
     def note(self, text: str) -> None:
-        """Tell something in passing."""
+        """Print a note."""
         if not self.quiet:
-            self.console.print(Text(text), soft_wrap=True)
+            self.console.print(Text(plain(text)), soft_wrap=True)
 
     def detail(self, text: str) -> None:
-        """Tell what only a curious user wants to know."""
+        """Print a detail, if the user asked for details."""
         if self.verbose:
-            self.console.print(Text(text, style="dim"), soft_wrap=True)
+            self.console.print(Text(plain(text), style="dim"), soft_wrap=True)
 
     def warning(self, text: str) -> None:
-        """Tell what the user should know of, though the work goes on."""
+        """Print a warning; the work goes on."""
         if not self.quiet:
-            self.console.print(Text.assemble(("warning: ", "yellow"), text), soft_wrap=True)
+            self.console.print(Text.assemble(("warning: ", "yellow"), plain(text)), soft_wrap=True)
 
     def failure(self, text: str) -> None:
-        """Tell that one input failed."""
+        """Print why one input failed."""
         print_error(text)
 
     def tell(self, outcome: Outcome) -> None:
-        """Tell what came of a recording."""
-        from ..separation.batch import Skipped
+        """Print the result of one recording."""
+        from ..separation.results import Skipped
 
         result = outcome.result
         if isinstance(result, UnmixError):
@@ -144,7 +139,7 @@ class Screen:
             folder = folder.relative_to(Path.cwd())
         where = f"{', '.join(result.stems)} in {display(folder)}/"
         if isinstance(result, Skipped):
-            self.note(f"{name}: skipped, done before: {where}")
+            self.note(f"{name}: skipped, already done: {where}")
             return
         speed = result.seconds / max(result.elapsed, 1e-9)
         self.note(
@@ -158,7 +153,7 @@ class Screen:
             )
 
     def summary(self, summary: Summary) -> None:
-        """Tell what came of a run."""
+        """Print the totals of a run."""
         speed = f"{summary.speed:.1f}× real time" if summary.seconds else ""
         audio, elapsed = clock(summary.seconds), clock(summary.elapsed)
         if self.console.is_terminal:
@@ -175,13 +170,13 @@ class Screen:
                 + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
             )
         for source, reason in summary.failures:
-            # Most reasons name the recording themselves.
+            # Most reasons already name the recording.
             named = not source or display(Path(source)) in reason
             self.note(f"failed: {reason}" if named else f"failed: {source}: {reason}")
 
 
 class _WarningHandler(logging.Handler):
-    """Shows the program's warnings between the lines of progress."""
+    """Prints the program's warnings between the lines of progress."""
 
     def __init__(self, screen: Screen) -> None:
         super().__init__(logging.WARNING)
@@ -189,17 +184,6 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._screen.warning(record.getMessage())
-
-
-def clock(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _console() -> Console:
-    return Console(stderr=True, highlight=False, file=sys.stderr)
 
 
 def _speed(fraction: float, elapsed: float, seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""A song of half a minute that belongs to no one, with its true stems, to try the program on.
+"""A song of half a minute, free of rights, with its true stems, to try the program on.
 
-Composed and rendered by the generator that the model in the box was trained
-with, from a seed that no training song has.
+The generator that produced the training songs of the built-in model composed
+and rendered it, from a seed that no training song used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..models.interface import Progress
 from ..options.config import SeparationConfig
-from ..separation.separator import SeparatedTrack, Separator
+from ..separation.results import SeparatedTrack
+from ..separation.separator import Separator
 
 TARGETS = ("vocals", "drums", "bass", "other")
 MIXTURE = Path(str(files(__package__))) / "mixture.ogg"
@@ -24,7 +25,7 @@ MIXTURE = Path(str(files(__package__))) / "mixture.ogg"
 
 @dataclass(frozen=True)
 class Demonstration:
-    """What came of the song.
+    """The result of separating the song.
 
     Attributes
     ----------
@@ -32,7 +33,7 @@ class Demonstration:
     sdr : dict of str to float
         Global SDR of each stem in dB.
     baseline : dict of str to float
-        The same for a quarter of the mixture in place of each stem.
+        The same with a quarter of the mixture in place of each stem.
     """
 
     track: SeparatedTrack
@@ -46,7 +47,7 @@ def demonstrate(config: SeparationConfig, progress: Progress | None = None) -> D
     Parameters
     ----------
     config : SeparationConfig
-        Of a model with the usual four targets; writes 32-bit float waves.
+        Options; the model must have the usual four targets, the format must be a 32-bit float WAV.
     progress : callable, optional
         Takes the stage and the fraction done, 0 to 1.
 
@@ -78,6 +79,11 @@ def global_sdr(reference: NDArray[np.float64], estimate: NDArray[np.float64]) ->
         ``10 log10(sum(reference^2) / sum((reference - estimate)^2))`` in dB,
         all channels together, as in the Music Demixing Challenge 2021
         (Y. Mitsufuji et al., Frontiers in Signal Processing 1, 2022).
+
+    Examples
+    --------
+    >>> round(global_sdr(np.ones(100), np.full(100, 0.9)), 6)
+    20.0
     """
     error = float(np.square(reference - estimate).sum())
     return float(10 * np.log10(np.square(reference).sum() / max(error, 1e-30)))

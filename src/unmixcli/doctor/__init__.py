@@ -1,4 +1,4 @@
-"""What works on this machine and what does not, with how to mend it."""
+"""Find out what works on this machine, what does not, and how to fix it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _AREAS: dict[str, Callable[[], Iterator[Finding]]] = {
 
 
 def examine() -> Diagnosis:
-    """Look at versions, devices, libraries, folders, plugins and models.
+    """Check versions, devices, libraries, folders, plugins and models.
 
-    Reads the weights that are here to verify them; fetches nothing and leaves
-    nothing behind.
+    Reads the downloaded weights to verify them; downloads nothing and leaves no
+    files behind.
     """
     findings: list[Finding] = []
     for area, look in _AREAS.items():
         try:
             findings += look()
-        except Exception as error:  # a doctor that falls ill too helps nobody
+        except Exception as error:  # a failing check must not stop the others
             findings.append(
                 Finding.of(
                     area, area, "broken", words(error), "pip install --force-reinstall unmixcli"

@@ -1,4 +1,4 @@
-"""What was found, as data."""
+"""Findings, as data."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Literal, Self
 from pydantic import BaseModel, computed_field
 
 Status = Literal["good", "note", "broken"]
-"""Note is what a user may want to know and nothing is wrong with."""
+"""A note is worth knowing, but nothing is wrong."""
 
 
 class Finding(BaseModel):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     area: str
     name: str
@@ -23,14 +23,14 @@ class Finding(BaseModel):
 
     @classmethod
     def of(cls, area: str, name: str, status: Status, detail: str, remedy: str = "") -> Self:
-        """Make a finding with a detail on one line."""
+        """Create a finding with its detail on one line."""
         return cls(
             area=area, name=name, status=status, detail=" ".join(detail.split()), remedy=remedy
         )
 
 
 class Diagnosis(BaseModel):
-    """Everything that was looked at."""
+    """The results of all checks."""
 
     findings: list[Finding]
 
@@ -42,13 +42,13 @@ class Diagnosis(BaseModel):
 
 
 def words(error: BaseException) -> str:
-    """Put an error of any kind in one line."""
+    """Format any error on one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def version(name: str) -> str:
-    """Return the version of an installed package, empty if there is none."""
+    """Return the version of a package, or an empty string if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

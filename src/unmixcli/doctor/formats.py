@@ -1,4 +1,4 @@
-"""Audio formats: what libsndfile and the FFmpeg inside PyAV can do here."""
+"""Check which audio formats libsndfile and PyAV's FFmpeg support here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECODERS = ("aac", "alac", "mp3", "opus", "wmav2")
 
 
 def audio_formats() -> Iterator[Finding]:
-    """Write and read back a little of each format that stems can have, and look for codecs."""
+    """Write and read back a short file in each stem format, and look for codecs."""
     yield _libsndfile()
     yield from _ffmpeg()
 

@@ -1,4 +1,4 @@
-"""Versions, and devices that compute."""
+"""Check versions and compute devices."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .finding import Finding, version, words
 
 _SIZE = 64
 _TOLERANCE = 0.05
-"""Far above the rounding of any device, far below a wrong product."""
+"""Far above any rounding error, far below the error of a wrong product."""
 _LIBRARIES = ("numpy", "soundfile", "av", "soxr", "safetensors", "pydantic", "typer")
 
 
 def versions() -> Iterator[Finding]:
-    """Name what is installed, and what is missing."""
+    """List installed and missing packages."""
     area = "versions"
     system = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     yield Finding.of(area, "unmixcli", "good", f"{version('unmixcli')}, {system}")
@@ -63,13 +63,14 @@ def devices() -> Iterator[Finding]:
             area,
             "cuda",
             "note",
-            f"there may be an NVIDIA card, but PyTorch, built for {built}, cannot use it: {reason}",
-            "update the NVIDIA driver, or install PyTorch for the CUDA that it has",
+            f"this machine may have an NVIDIA card, but PyTorch (built for {built}) cannot use it: "
+            f"{reason}",
+            "update the NVIDIA driver, or install a PyTorch that fits the driver's CUDA version",
         )
 
 
 def try_device(name: str, detail: str) -> Finding:
-    """Multiply two small matrices on a device and compare the product with numpy's."""
+    """Multiply two small matrices on a device and compare the result with numpy's."""
     import torch
 
     try:
@@ -81,13 +82,13 @@ def try_device(name: str, detail: str) -> Finding:
         )
     right = a.numpy() @ a.numpy().T
     if not np.abs(product - right).max() < _TOLERANCE:
-        detail = f"{detail}: it multiplies two matrices wrongly"
+        detail = f"{detail}: it multiplies matrices wrongly"
         return Finding.of("devices", name, "broken", detail, "use --device cpu meanwhile")
     return Finding.of("devices", name, "good", detail)
 
 
 def torchaudio() -> Iterator[Finding]:
-    """Import torchaudio, whose compiled parts fit only the torch that they were built for."""
+    """Import torchaudio, whose compiled parts fit only the torch version they were built for."""
     try:
         importlib.import_module("torchaudio")
     except Exception as error:
@@ -96,8 +97,8 @@ def torchaudio() -> Iterator[Finding]:
             "torchaudio",
             "torchaudio",
             "broken",
-            f"cannot be imported, most likely because {have} were not built for each other; "
-            f"models that need it, such as hdemucs, cannot be loaded, the others work; "
+            f"cannot be imported, most likely because {have} do not fit each other; models that "
+            f"need it, such as hdemucs, cannot be loaded, but others work; "
             f"the cause: {words(error)}",
             "install both from the same place: pip install --force-reinstall torch torchaudio",
         )

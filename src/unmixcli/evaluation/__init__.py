@@ -1,4 +1,4 @@
-"""How good estimated stems are, where the true ones are known."""
+"""Score estimated stems against the true ones."""
 
 from .result import EvaluationResult, Scores, TargetScores, TrackScores
 from .run import evaluate

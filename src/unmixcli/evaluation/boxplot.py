@@ -1,4 +1,4 @@
-"""The scores as a picture: one box a target, one panel a metric."""
+"""Draw the scores: one box per target, one panel per metric."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TITLES = {"sdr": "SDR", "sir": "SIR", "isr": "ISR", "sar": "SAR", "si_sdr": "SI
 
 
 def check_plot(path: Path) -> None:
-    """Complain of what would keep `draw_boxplot` from drawing, before work is done for it.
+    """Check that `draw_boxplot` can work, before the scores are computed.
 
     Raises
     ------
     UsageError
-        If the file's name ends in no format that can be drawn.
+        If the file's name does not end in a supported format.
     OutputError
         If its folder does not exist.
     UnmixError
@@ -32,7 +32,7 @@ def check_plot(path: Path) -> None:
             f"{', '.join(f'.{name}' for name in FORMATS)}"
         )
     if not path.absolute().parent.is_dir():
-        raise OutputError(f"there is no folder {display(path.absolute().parent)} for the picture")
+        raise OutputError(f"the folder {display(path.absolute().parent)} does not exist")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -40,7 +40,7 @@ def check_plot(path: Path) -> None:
 
 
 def draw_boxplot(result: EvaluationResult, path: Path) -> None:
-    """Draw the scores of all tracks, or of the frames where there is only one track.
+    """Draw the scores of all tracks or, if there is only one, of its frames.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def draw_boxplot(result: EvaluationResult, path: Path) -> None:
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -89,7 +89,7 @@ def _title(result: EvaluationResult) -> str:
 
 
 def _values(result: EvaluationResult, metric: str) -> dict[str, list[float]]:
-    """Return what there is to draw of a metric, by target."""
+    """Return the values of a metric to draw, by target."""
     values: dict[str, list[float]] = {}
     single = len(result.tracks) == 1
     for track in result.tracks:

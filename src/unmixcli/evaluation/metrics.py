@@ -25,19 +25,19 @@ Audio = NDArray[np.float64]
 
 
 def bss_eval(references: Audio, estimates: Audio, frame: int) -> dict[str, Audio]:
-    """Compute BSS Eval v4: one set of distortion filters a track, scores a frame.
+    """Compute BSS Eval v4: one set of distortion filters per track, scores per frame.
 
     Parameters
     ----------
     references, estimates : ndarray, shape (targets, samples, channels)
-        None of them silent throughout.
+        None may be completely silent.
     frame : int
-        Samples of a frame; frames do not overlap.
+        Samples per frame; frames do not overlap.
 
     Returns
     -------
     dict of str to ndarray, shape (targets, frames)
-        In dB, by the name of the metric; NaN where a target is silent.
+        In dB, by metric; NaN where a target is silent.
 
     Raises
     ------
@@ -63,13 +63,20 @@ def si_sdr(reference: Audio, estimate: Audio) -> float:
     ----------
     reference, estimate : ndarray, of the same shape
         All channels count as one signal, so that a shift in the balance is a
-        distortion; nothing is subtracted from them.
+        distortion; their mean is not subtracted.
 
     Returns
     -------
     float
-        In dB; NaN for a silent reference, infinite for a perfect estimate and
-        for one that has nothing of the reference.
+        In dB; NaN for a silent reference, infinite for a perfect estimate,
+        minus infinity for one that contains nothing of the reference.
+
+    Examples
+    --------
+    >>> reference = np.array([[1.0], [-1.0], [1.0], [-1.0]])
+    >>> noise = np.array([[0.1], [0.1], [-0.1], [-0.1]])
+    >>> round(si_sdr(reference, 3 * (reference + noise)), 6)
+    20.0
     """
     energy = float(np.vdot(reference, reference))
     if energy == 0:
@@ -89,12 +96,12 @@ def require_museval() -> None:
 
 @cache
 def _museval() -> Any:
-    """Load museval's metrics alone: the package as a whole asks for an ffmpeg program."""
+    """Load only museval's metrics: the whole package requires an ffmpeg program."""
     spec = importlib.util.find_spec("museval")
     places = spec.submodule_search_locations if spec else None
     if not places or importlib.util.find_spec("scipy") is None:
         raise UnmixError(
-            "BSS Eval needs museval: run `pip install 'museval<0.5'`, or choose --si-sdr-only"
+            "BSS Eval needs museval: run `pip install 'museval<0.5'`, or use --si-sdr-only"
         )
     file = Path(places[0]) / "metrics.py"
     loaded = importlib.util.spec_from_file_location("unmixcli.evaluation._museval", file)

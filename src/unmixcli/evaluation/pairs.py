@@ -1,4 +1,4 @@
-"""Which estimate belongs to which reference: folders of stems, and folders of such folders."""
+"""Match estimates with references: folders of stems, and folders of such folders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..words import display
 
 _NO_STEMS = frozenset(("mixture", "mix"))
 REMAINDERS = frozenset(("accompaniment", "residual"))
-"""Stems that hold what other targets leave: their reference is a sum."""
+"""Stems with the rest of the mixture: their reference is a sum."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class Pair:
 def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]]:
     """Match the tracks of two folders.
 
-    A folder with audio files in it is a track; otherwise each folder below it
-    that has some is one, as in MUSDB's ``train/TRACK/`` and ``test/TRACK/``.
-    Tracks match by the names of their folders, with or without the ``_MODEL``
-    that `unmix separate` appends; a track on each side matches whatever its name.
+    A folder that contains audio files is a track. Otherwise each folder below it
+    that contains some is a track, as in MUSDB's ``train/TRACK/`` and
+    ``test/TRACK/``. Tracks match by the names of their folders, with or without
+    the ``_MODEL`` that `unmix separate` appends. If each side has only one
+    track, they match whatever their names.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]
         matched[other] = name
     if not matched:
         raise InputError(
-            f"no track of {display(estimates)} has the name of one of {display(references)}: "
+            f"no track in {display(estimates)} has the name of a track in {display(references)}: "
             f"{_some(estimated)} against {_some(true)}"
         )
     return [Pair(name, estimated[matched[name]], true[name]) for name in true if name in matched], (
@@ -73,7 +74,7 @@ def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]
 
 
 def _tracks(root: Path) -> dict[str, dict[str, Path]]:
-    """Return the stems of each track below a folder, by the track's name."""
+    """Return the stems of each track below a folder, keyed by the track's name."""
     if not root.is_dir():
         raise InputError(f"{display(root)} is not a folder")
     if stems := _stems(root):
@@ -83,13 +84,13 @@ def _tracks(root: Path) -> dict[str, dict[str, Path]]:
         stems = _stems(folder)
         if not stems:
             continue
-        # The stems of TRACK/mixture.wav may well lie in TRACK/mixture.
+        # The stems of TRACK/mixture.wav may be in TRACK/mixture.
         name = folder.parent.name if folder.name in _NO_STEMS else folder.name
         if name in found:
-            raise InputError(f"{display(root)} has two tracks of the name {name}")
+            raise InputError(f"{display(root)} has two tracks called {name}")
         found[name] = stems
     if not found:
-        raise InputError(f"{display(root)} has no stems in it, such as vocals.wav")
+        raise InputError(f"{display(root)} contains no stems, such as vocals.wav")
     return found
 
 

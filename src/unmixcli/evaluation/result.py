@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 METRICS = ("sdr", "sir", "isr", "sar", "si_sdr")
-"""Names of the scores, in the order to show them."""
+"""Names of the scores, in display order."""
 FRAMED = METRICS[:4]
-"""Those that are computed frame by frame."""
+"""Metrics that are computed frame by frame."""
 
 
 class Scores(BaseModel):
-    """One figure a metric, in dB; None where there is none, such as for silence."""
+    """One value per metric, in dB; None if it is undefined, for example for silence."""
 
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
@@ -32,10 +32,10 @@ class Scores(BaseModel):
 
 
 class TargetScores(Scores):
-    """Scores of a target in one track: the medians of its frames, and SI-SDR of all of it."""
+    """Scores of a target in one track: medians over its frames, SI-SDR over the whole track."""
 
     frames: dict[str, list[float | None]] = {}
-    """By metric, one figure a second."""
+    """By metric, one value per second."""
 
 
 class TrackScores(BaseModel):
@@ -56,17 +56,17 @@ class EvaluationResult(BaseModel):
     """The means over the targets."""
     tracks: list[TrackScores]
     failed: dict[str, str] = {}
-    """Tracks that could not be scored at all, and why."""
+    """Tracks that could not be scored, and why."""
 
 
 def median(values: Iterable[float | None]) -> float | None:
-    """Return the median of the figures that there are, None if there is none."""
+    """Return the median of the defined values, or None if all are undefined."""
     known = [value for value in values if value is not None and not math.isnan(value)]
     return float(statistics.median(known)) if known else None
 
 
 def summarise(tracks: Sequence[TrackScores], failed: dict[str, str]) -> EvaluationResult:
-    """Take the medians over tracks, as in SiSEC."""
+    """Compute the medians over tracks, as in SiSEC."""
     names = list(dict.fromkeys(name for track in tracks for name in track.targets))
     targets = {
         name: Scores(

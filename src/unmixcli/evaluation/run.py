@@ -1,4 +1,4 @@
-"""The evaluation of tracks, one after the other."""
+"""Evaluate tracks, one after the other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 """Called with the name of each track before it is scored."""
 
 _SLACK = 0.1
-"""Seconds that an estimate may be longer or shorter, as encoders make it."""
+"""Seconds by which encoders may lengthen or shorten an estimate."""
 
 
 def evaluate(
@@ -32,21 +32,21 @@ def evaluate(
 ) -> EvaluationResult:
     """Score estimated stems against the true ones.
 
-    Needs the stems of a track in memory, and museval some ten times as much.
+    Keeps the stems of a track in memory; museval needs about ten times as much.
 
     Parameters
     ----------
     estimates, references : Path
-        Folders of stems, or folders of such folders, see `find_pairs`.
+        Folders of stems, or folders of such folders; see `find_pairs`.
     si_sdr_only : bool
-        Leave out BSS Eval, which is slow and needs museval.
+        Skip BSS Eval, which is slow and needs museval.
     report : callable, optional
-        Takes the name of each track when its turn comes.
+        Called with the name of each track before it is scored.
 
     Returns
     -------
     EvaluationResult
-        A track that fails is named there and does not stop the others.
+        It lists tracks that failed; a failure does not stop the others.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def evaluate(
     pairs, unmatched = find_pairs(estimates, references)
     if not si_sdr_only:
         require_museval()
-    failed = dict.fromkeys(unmatched, "there is no reference of this name")
+    failed = dict.fromkeys(unmatched, "no reference has this name")
     scored = []
     for pair in pairs:
         if report:
@@ -72,12 +72,12 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Stems:
-    """The stems of a track that can be compared, shape (samples, channels)."""
+    """The comparable stems of a track, shape (samples, channels)."""
 
     estimates: dict[str, Audio]
     references: dict[str, Audio]
     rest: Audio
-    """The sum of the true stems that nothing was estimated for."""
+    """The sum of the true stems without an estimate."""
     sample_rate: int
     left_out: list[str]
 
@@ -95,10 +95,10 @@ def _score(pair: Pair, si_sdr_only: bool) -> TrackScores:
 
 
 def _groups(names: list[str]) -> list[list[str]]:
-    """Return which targets are scored together: none of them may contain another.
+    """Return the groups of targets to score together: no target may contain another.
 
-    As in SiSEC, the accompaniment is scored against the vocals alone, which
-    take their scores from there.
+    As in SiSEC, the accompaniment is scored only against the vocals, and the
+    vocals take their scores from that pair.
     """
     if "accompaniment" not in names or len(names) <= 2:
         return [names]
@@ -107,7 +107,7 @@ def _groups(names: list[str]) -> list[list[str]]:
 
 
 def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Stems) -> None:
-    """Score targets together: the references of the others are what may interfere."""
+    """Score targets together: the references of the others are the possible interference."""
     sounding = []
     for name in names:
         silent = [
@@ -125,7 +125,7 @@ def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Ste
     references = [stems.references[name] for name in sounding]
     estimates = [stems.estimates[name] for name in sounding]
     if len(sounding) == 1 and stems.rest.any():
-        # Against a target by itself nothing interferes; only its row is used.
+        # Nothing can interfere with a single target, so add the rest; its row is ignored.
         references.append(stems.rest)
         estimates.append(stems.rest)
     if not sounding:
@@ -138,7 +138,7 @@ def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Ste
 
 
 def _load(pair: Pair) -> _Stems:
-    """Read the stems of both sides; what only one side has is left out or summed up."""
+    """Read the stems of both sides; skip or sum up stems that only one side has."""
     left_out = []
     names = list(pair.estimates)
     true = {name: open_excerpt(path) for name, path in pair.references.items()}
@@ -170,7 +170,7 @@ def _load(pair: Pair) -> _Stems:
 
 
 def _read(excerpt: Excerpt, like: Excerpt, length: int) -> Audio:
-    """Read a stem whole, shape (length, channels), checking that it fits the others."""
+    """Read a whole stem, shape (length, channels), and check that it fits the others."""
     name = display(excerpt.path)
     other = display(like.path)
     if excerpt.sample_rate != like.sample_rate:
@@ -181,7 +181,7 @@ def _read(excerpt: Excerpt, like: Excerpt, length: int) -> Audio:
     if excerpt.channels != like.channels:
         raise InputError(
             f"{name} has {excerpt.channels} channels, {other} has {like.channels}: "
-            "separate in the channels of the references"
+            "separate with the channels of the references"
         )
     if abs(excerpt.length - length) > _SLACK * like.sample_rate:
         raise InputError(

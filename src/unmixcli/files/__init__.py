@@ -1,1 +1,1 @@
-"""The disk of this machine: folders, temporary files, files that appear whole or not at all."""
+"""Files on this machine: folders, temporary files, files that appear only when complete."""

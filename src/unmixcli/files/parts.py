@@ -1,7 +1,7 @@
-"""Files under a temporary name, held by a lock while their writer lives.
+"""Files under a temporary name, locked while their writer is alive.
 
-A process that is killed leaves its unfinished files behind; the lock, which
-dies with it, tells them from those of a process that is still writing.
+A killed process leaves its unfinished files behind, but without their locks.
+That distinguishes them from the files of a process that is still writing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # Windows lets nobody remove a file that is open: no lock is needed
+except ImportError:  # Windows never removes an open file, so it needs no lock
     fcntl = None
 
 
@@ -27,35 +27,35 @@ class Part:
     Parameters
     ----------
     final : Path
-        The name that it is going to have.
+        Its final name.
 
     Attributes
     ----------
     path : Path
-        The name that it has until then.
+        Its temporary name.
 
     Raises
     ------
     OSError
-        If it cannot be made.
+        If it cannot be created.
     """
 
     def __init__(self, final: Path) -> None:
         while True:
             self.path = final.with_name(f".{final.name}.{secrets.token_hex(4)}.part")
             self._handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
-            if fcntl is None:  # and neither can a file be renamed while it is open
+            if fcntl is None:  # Windows cannot rename an open file either
                 self.release()
                 break
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(self._handle, fcntl.LOCK_EX)
-            # Somebody who was tidying up may have taken it for dead before it was locked.
+            # Another process may have swept it away before it was locked.
             if os.fstat(self._handle).st_nlink:
                 break
             os.close(self._handle)
 
     def sync(self) -> None:
-        """Have its bytes on the disk."""
+        """Make sure that its bytes are on the disk."""
         if self._handle >= 0:
             os.fsync(self._handle)
 
@@ -65,7 +65,7 @@ class Part:
         Raises
         ------
         FileExistsError
-            If a file has come in between that is not to be replaced.
+            If a file with that name has appeared and must not be replaced.
         """
         if overwrite:
             self.path.replace(final)
@@ -82,20 +82,20 @@ class Part:
             self.path.unlink()
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Release the lock."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
     def discard(self) -> None:
-        """Remove it."""
+        """Remove the file."""
         self.release()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether a living process holds a file as its part."""
+    """Return whether a running process has the file locked."""
     if fcntl is None:
         return False
     try:
@@ -112,7 +112,7 @@ def is_locked(path: Path) -> bool:
 
 
 def sweep(final: Path) -> None:
-    """Remove what processes that died left of a file under its temporary names."""
+    """Remove the unfinished files that dead processes left for a final name."""
     pattern = re.compile(rf"\.{re.escape(final.name)}\.[0-9a-f]{{8}}\.part")
     for path in final.parent.glob(f".{glob.escape(final.name)}.*.part"):
         if not pattern.fullmatch(path.name):
@@ -127,7 +127,7 @@ def sweep(final: Path) -> None:
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()  # while locked, so that whoever is about to lock it learns of this
+            path.unlink()  # while locked, so that a process about to lock it notices
         except OSError:
             pass
         finally:

@@ -1,4 +1,4 @@
-"""Where this program keeps things on this machine, and what the environment says of it."""
+"""The folders that this program uses, and the environment variables that change them."""
 
 from __future__ import annotations
 
@@ -26,20 +26,44 @@ def weights_dir() -> Path:
 
 
 def user_catalogue() -> Path:
-    """Return where a user describes models of their own; the file need not exist."""
+    """Return the path of the user's own catalogue; the file may not exist."""
     return config_dir() / "models.toml"
 
 
 def expand(path: str | Path) -> Path:
-    """Replace a leading ``~``, where it stands for a folder that there is."""
+    """Replace a leading ``~`` if that home folder is known."""
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # the home of a user who does not exist
+    except RuntimeError:  # the home of an unknown user
         return Path(path)
 
 
+def exists(path: Path) -> bool:
+    """Return whether the path exists; False for invalid file names."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether the path is a folder; False for invalid file names."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def real(path: Path) -> Path:
+    """Resolve links as far as possible; a loop of links stays as it is."""
+    return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share, or None if there is no such file."""
+    try:
+        facts = path.stat()
+    except (OSError, ValueError):
+        return None
+    return facts.st_dev, facts.st_ino
+
+
 def offline() -> bool:
-    """Tell whether ``UNMIX_OFFLINE`` forbids the network."""
+    """Return whether ``UNMIX_OFFLINE`` forbids the network."""
     return os.environ.get("UNMIX_OFFLINE", "").strip().lower() not in (
         "",
         "0",

@@ -1,4 +1,4 @@
-"""Several readers of one open file."""
+"""Let several readers share one open file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LOCK = threading.Lock()
 
 
 class FileView(io.RawIOBase):
-    """A file that is open already, read from a position of its own.
+    """An open file, read from an independent position.
 
-    A temporary file has no name to open it by a second time, and readers that
-    share it would move each other's position.
+    A temporary file has no name, so it cannot be opened a second time, and
+    readers that share it would move each other's position.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Temporary files for what is too large for memory."""
+"""Temporary files for data that is too large for memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from ..errors import SpoolError
 
-_REMEDY = "make room, or choose another folder with --temp-dir"
+_REMEDY = "free some space, or choose another folder with --temp-dir"
 
 
 def open_scratch(directory: Path | None = None, size: int = 0) -> BinaryIO:
@@ -19,14 +19,14 @@ def open_scratch(directory: Path | None = None, size: int = 0) -> BinaryIO:
     Parameters
     ----------
     directory : Path, optional
-        Where; by default `default_directory`.
+        Its folder; `default_directory` if not given.
     size : int
-        Bytes that it is going to hold, if known.
+        Bytes that it will hold, if known.
 
     Raises
     ------
     SpoolError
-        If the directory cannot be written or has no room for that many bytes.
+        If the folder cannot be written to or has no room for that many bytes.
     """
     directory = directory or default_directory()
     try:
@@ -36,8 +36,8 @@ def open_scratch(directory: Path | None = None, size: int = 0) -> BinaryIO:
                 f"there is no room for temporary files in {directory}: this track needs "
                 f"{size / 1e9:.2f} GB there and {free / 1e9:.2f} GB are free; {_REMEDY}"
             )
-        # Where the system can do that, the file never has a name: not even a
-        # kill leaves it behind.
+        # If the system supports it, the file never has a name, so that it
+        # disappears even if the process is killed.
         return cast(BinaryIO, tempfile.TemporaryFile(prefix="unmix-", dir=directory, buffering=0))
     except OSError as error:
         raise SpoolError(
@@ -46,16 +46,17 @@ def open_scratch(directory: Path | None = None, size: int = 0) -> BinaryIO:
         ) from None
 
 
-def scratch_error(error: OSError) -> SpoolError:
+def scratch_error(error: Exception) -> SpoolError:
     """Put into words that writing to such a file failed."""
-    return SpoolError(f"a temporary file cannot be written: {error.strerror}; {_REMEDY}")
+    reason = getattr(error, "strerror", None) or "the disk is full"
+    return SpoolError(f"a temporary file cannot be written: {reason}; {_REMEDY}")
 
 
 def default_directory() -> Path:
-    """Return where large temporary files go: not into memory, if that can be helped.
+    """Return the folder for large temporary files.
 
-    ``TMPDIR`` counts where it is set; otherwise ``/var/tmp`` where there is
-    one, since ``/tmp`` is a file system in memory on many machines.
+    ``TMPDIR`` if it is set; otherwise ``/var/tmp`` if it exists, because
+    ``/tmp`` is kept in memory on many machines.
     """
     large = Path("/var/tmp")
     if "TMPDIR" not in os.environ and os.access(large, os.W_OK | os.X_OK):

@@ -1,1 +1,1 @@
-"""The models that ship, each a plugin like any other."""
+"""The built-in models, each a plugin like any other."""

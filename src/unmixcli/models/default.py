@@ -1,4 +1,4 @@
-"""Which model to use where none is named."""
+"""Choose a model if the user names none."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .store import Policy, Report, Store, silent
 PREFERRED = "umxhq"
 
 IMPATIENT = Policy(connect_timeout=5.0, read_timeout=10.0, rounds=1, longest_wait=0.0)
-"""There is something to fall back on, so nobody is kept waiting for a server."""
+"""There is a model to fall back on, so do not wait long for a server."""
 
 log = logging.getLogger("unmixcli")
 
 
 def likely_card(registry: Registry, model: str) -> ModelCard:
-    """Return the card of a model, or of the one that ``auto`` is if nothing is in its way.
+    """Return the card of a model; for ``auto``, of the model that it prefers.
 
     Raises
     ------
     ModelError
-        If there is no such model.
+        If the model is unknown.
     """
     return registry.resolve(PREFERRED if model == AUTO else model).card
 
@@ -39,23 +39,23 @@ def choose_model(
     offline: bool = False,
     progress: Report | None = None,
 ) -> str:
-    """Settle on a model.
+    """Choose a model.
 
-    A model that the user names is the model. ``auto`` is umxhq where it is in
-    the store or can be fetched, and otherwise the one that comes with the
-    program, with a warning that says so and how to get the better one.
+    A model that the user names is used as it is. ``auto`` means umxhq if it is
+    in the store or can be downloaded. Otherwise it means the built-in model; a
+    warning then says so and how to get the better one.
 
     Parameters
     ----------
     registry : Registry
     model : str
-        What the user asked for.
+        The user's choice.
     targets : sequence of str
-        Those wanted; only their files are fetched. Empty for all.
+        The wanted targets; only their files are downloaded. Empty for all.
     offline : bool
         Do not use the network.
     progress : callable, optional
-        Takes a `unmixcli.models.store.FetchEvent` while files are fetched.
+        Takes a `unmixcli.models.store.FetchEvent` while files are downloaded.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def choose_model(
     Raises
     ------
     ModelError
-        If a file cannot be stored, or there is nothing to fall back on.
+        If a file cannot be stored, or there is no model to fall back on.
     """
     if model != AUTO:
         return model
@@ -78,16 +78,16 @@ def choose_model(
     try:
         store.ensure(card, files, offline=offline, report=progress or silent)
     except FetchError as error:
-        why = f"cannot be fetched ({error.reason})"
+        why = f"could not be downloaded: {error.reason}"
     except ModelError:
         if not (offline or paths.offline()):
             raise
-        why = "may not be fetched"
+        why = "is not on this machine, and downloads are off"
     else:
         return PREFERRED
     log.warning(
-        "%s is used, which comes with the program, since %s is not here and %s; "
-        "for better stems run `unmix models fetch %s` where there is a network",
-        own.card.name, PREFERRED, why, PREFERRED,
+        "%s %s; using the built-in model %s, which is weaker. "
+        "For better stems, run `unmix models fetch %s` when you have a network",
+        PREFERRED, why, own.card.name, PREFERRED,
     )  # fmt: skip
     return own.card.name

@@ -1,29 +1,33 @@
-"""The plugin interface: what a model is to the rest of the program.
+"""The plugin interface: how the rest of the program sees a model.
 
-A plugin is an object named by an entry point of the group ``unmixcli.models``.
-It offers cards and turns one card with its weights into a `Model`; a model
-turns a stream of the mixture into a stream of stems. Everything here is a
-protocol, so a plugin needs no base class of ours.
+A plugin is an object that an entry point of the group ``unmixcli.models``
+names. It lists cards, and turns a card and its weights into a `Model`. A model
+turns a stream of the mixture into a stream of stems. Plugin and Model are
+protocols: a plugin does not need to inherit from them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from ..options.config import SeparationConfig
     from .cards import ModelCard
 
 Block = NDArray[np.float32]
 """Audio: (channels, samples) of a mixture, (stems, channels, samples) of stems."""
 
 Progress = Callable[[str, float], None]
-"""Called with the stage that work is in and the fraction of the whole done, 0 to 1."""
+"""Called with the current stage and the finished fraction of the whole, from 0 to 1."""
+
+
+def ignore(stage: str, fraction: float) -> None:
+    """Ignore progress."""
 
 
 class Mixture(Protocol):
@@ -45,8 +49,33 @@ class Mixture(Protocol):
         ...
 
     def blocks(self) -> Iterator[Block]:
-        """Read from the start: float32 blocks (channels, samples), finite, of any length."""
+        """Read from the start: finite float32 blocks (channels, samples) of any length."""
         ...
+
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True)
+class Request(Generic[Options]):
+    """A request to a model, besides the targets that it was loaded for.
+
+    Attributes
+    ----------
+    options : Options
+        The plugin's own options, an instance of its ``options`` class; None
+        if it has no such class.
+    residual : bool
+        Whether the model must also estimate the residual, as one more stem
+        after the targets. True only for plugins with ``estimates_residual``;
+        for all others the engine subtracts the targets from the mixture.
+    temp_dir : Path or None
+        Folder for temporary files; None for the default folder.
+    """
+
+    options: Options
+    residual: bool = False
+    temp_dir: Path | None = None
 
 
 class Model(Protocol):
@@ -55,39 +84,54 @@ class Model(Protocol):
     targets: tuple[str, ...]
     sample_rate: int
     channels: int | None
-    """Channels that the mixture must have; None takes one or two alike."""
+    """Number of channels that the mixture must have; None if one and two both work."""
 
     def separate(
-        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+        self, mixture: Mixture, request: Request[Any], progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture.
 
         Yields
         ------
         ndarray, shape (stems, channels, samples), float32
-            Consecutive blocks, in the order of ``config.stem_names(self.targets)``
-            (the targets, then the residual where one is asked for), that add up
-            to exactly ``mixture.length`` samples.
+            Consecutive blocks: the stems of ``self.targets`` in order, then the
+            residual if ``request.residual``. All samples are finite, and the
+            blocks add up to exactly ``mixture.length`` samples.
+            `unmixcli.models.contract` checks this.
         """
         ...
 
 
 class Plugin(Protocol):
-    """What an entry point of the group ``unmixcli.models`` names.
+    """The object that an entry point of the group ``unmixcli.models`` names.
 
-    Three more attributes are looked for, which a plugin may have:
+    A plugin may have more attributes, all optional:
 
     ``options``
-        A pydantic model of options that only its models have.
+        A pydantic class with the options of its models. They are validated
+        once, before any download; ``request.options`` is the instance.
+    ``estimates_residual``
+        True if its models can estimate the residual themselves.
+    ``precisions``
+        The kinds of arithmetic that its networks run in, such as
+        ``("float32", "bfloat16")``; only float32 if it has no such attribute.
+        `load` then takes one of them as a fifth argument.
+    ``compose(name, table, find)`` and ``assemble(card, models, targets)``
+        Make models of others, see `unmixcli.models.combined`: `compose` turns a
+        table of a catalogue into a card with ``members`` and the `KnownModel` of
+        each; `assemble` takes the place of `load` and gets a loaded model for
+        each member that the targets need, None for the others.
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
-        before its weights are fetched.
+        before its weights are downloaded.
     ``folder_card(folder)``
-        Returns the card of a model in a user's folder, or None if it is not one of its kind.
+        Returns the card of the model in a user's folder, or None if it is of another kind.
+    ``file_card(file)``
+        The same for a single file.
     """
 
     def cards(self) -> Iterable[ModelCard]:
-        """Return the models that this plugin offers; must be quick and not import torch."""
+        """Return the models of this plugin; must be fast and not import torch."""
         ...
 
     def load(
@@ -104,16 +148,16 @@ class Plugin(Protocol):
         card : ModelCard
             One of this plugin's cards.
         weights : mapping of str to Path
-            The verified local file of each of the card's weights that the
-            targets need, by the file name in the card.
+            The verified local files that the targets need, keyed by their file
+            names in the card.
         targets : sequence of str
-            Targets to estimate, a subset of ``card.targets``, in the order wanted.
+            Targets to estimate: a subset of ``card.targets``, in the requested order.
         device : str
             A torch device such as ``cpu``, ``cuda:0`` or ``mps``.
 
         Raises
         ------
         ModelError
-            If a file is not what the card says.
+            If a file does not match the card.
         """
         ...

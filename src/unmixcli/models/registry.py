@@ -1,44 +1,37 @@
-"""Which models there are: plugins by their entry points, names and folders to models.
+"""All available models: find plugins by their entry points, and models by name or path.
 
-The plugins that ship come through the same door as anyone else's. A plugin or
-a table that is broken is set aside as a `Problem` and breaks nothing else.
+The built-in plugins are found the same way as any other. A broken plugin or
+table becomes a `Problem` and does not affect the rest.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
-from ..errors import FetchError, ModelError, UnmixError
+from ..errors import FetchError, ModelError
 from ..files import paths
-from .cards import ModelCard, make_card, read_tables, shipped_names
-from .known import Resolved, nearest
-from .store import Report, Store, silent
+from ..words import nearest, sentence_of
+from .cards import ModelCard
+from .catalogue import (
+    is_combination,
+    make_card,
+    read_tables,
+    shipped_combinations,
+    shipped_names,
+)
+from .combined.composing import Composer, MissingPart, name_of_sum, split_sum
+from .combined.tables import Described
+from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
+from .known import KnownModel
+from .loading import Files, Loader, check
+from .store import Policy, Report, Store, silent
 
 if TYPE_CHECKING:
     from .interface import Model, Plugin
-
-GROUP = "unmixcli.models"
-"""The entry point group that plugins register in."""
-
-_US = "unmixcli"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A plugin or a table of a catalogue that was left out, and why."""
-
-    source: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.source}: {self.reason}"
 
 
 class Registry:
@@ -47,16 +40,16 @@ class Registry:
     Parameters
     ----------
     store : Store, optional
-        Where weights live; by default the user's.
+        The store of the weights; by default the user's.
     entry_points : iterable of EntryPoint, optional
-        The plugins; by default all that are installed.
+        The plugins; by default all installed ones.
 
     Attributes
     ----------
-    models : list of Resolved
-        Every model that can be named, those that ship first.
+    models : list of KnownModel
+        All models that can be named, the built-in ones first.
     problems : list of Problem
-        What was left out.
+        Plugins and tables that could not be used.
     """
 
     def __init__(
@@ -65,45 +58,49 @@ class Registry:
         entry_points: Iterable[metadata.EntryPoint] | None = None,
     ) -> None:
         self.store = store or Store()
-        self.models: list[Resolved] = []
+        self.models: list[KnownModel] = []
         self.problems: list[Problem] = []
         self._plugins: dict[str, tuple[Plugin, bool]] = {}
         if entry_points is None:
             entry_points = metadata.entry_points(group=GROUP)
         # Ours first, so that no other distribution can take a shipped plugin's name.
-        for entry in sorted(entry_points, key=lambda entry: (not _is_ours(entry), entry.name)):
+        for entry in sorted(entry_points, key=lambda entry: (not is_ours(entry), entry.name)):
             self._add_plugin(entry)
+        self._add_combinations(shipped_combinations())
         self._sort_shipped()
         self._add_user_catalogue(paths.user_catalogue())
 
-    def resolve(self, model: str) -> Resolved:
-        """Find a model by its name, as ``PLUGIN:NAME``, or in a folder.
+    def resolve(self, model: str) -> KnownModel:
+        """Find a model by its name, by ``PLUGIN:NAME``, or by the path of a folder or file.
 
         A known name wins over a folder of that name: ``./NAME`` is the folder.
+        ``A+B`` is the average of two models.
 
         Raises
         ------
         ModelError
-            If there is no such model, with the nearest name, or several.
+            If the model is unknown (the message suggests a name) or ambiguous.
         """
         found = [known for known in self.models if model in _keys(known)]
-        # A name that ships means the shipped model, whoever else may use it.
+        # A built-in name always means the built-in model.
         shipped = [known for known in found if known.shipped]
         if len(found) == 1 or shipped:
             return (shipped or found)[0]
         if found:
             raise ModelError(
-                f"several plugins have a model {model!r}: say {' or '.join(map(_full, found))}"
+                f"several plugins have a model {model!r}: use {' or '.join(map(_full, found))}"
             )
-        folder = paths.expand(model)
-        if _is_folder(folder):
-            return self._resolve_folder(folder)
+        path = paths.expand(model)
+        if _exists(path):
+            return self._resolve_path(path)
+        if known := self._on_the_spot(model):
+            return known
         if any(separator in model for separator in (os.sep, os.altsep) if separator):
-            raise ModelError(f"there is no folder {model} with a model")
+            raise ModelError(f"{model} does not exist")
         raise ModelError(self._unknown(model))
 
-    def built_in(self, targets: Sequence[str] = ()) -> Resolved | None:
-        """Return a model that comes with the program, weights and all, and has these targets."""
+    def built_in(self, targets: Sequence[str] = ()) -> KnownModel | None:
+        """Return a model whose weights come with the program and that has these targets."""
         for known in self.models:
             files = known.card.weights
             inside = bool(files) and all(weights.package_file for weights in files)
@@ -117,76 +114,110 @@ class Registry:
         targets: Sequence[str] = (),
         device: str = "cpu",
         *,
+        precision: str = "float32",
         offline: bool = False,
         progress: Report | None = None,
-        options: Mapping[str, str] | None = None,
     ) -> tuple[ModelCard, Model]:
-        """Load a model with its weights, fetching those that the targets need.
+        """Load a model; download the weights that the targets need.
 
         Parameters
         ----------
         model : str
-            Its name or folder, see `resolve`.
+            Its name or path; see `resolve`.
         targets : sequence of str
-            Targets to estimate; empty for all that the model has.
+            Targets to estimate; empty for all of the model's targets.
         device : str
             A torch device.
+        precision : str
+            One of the plugin's ``precisions``.
         offline : bool
             Fail rather than use the network.
         progress : callable, optional
-            Takes a `FetchEvent` whenever the fetching has something to tell.
-        options : mapping of str to str, optional
-            Options that only this model has, checked before anything is fetched.
+            Takes a `FetchEvent` while weights are downloaded.
 
         Raises
         ------
         ModelError
-            If the model is unknown, or its weights cannot be had or are not right.
+            If the model is unknown, or its weights are missing, unavailable or damaged.
         UsageError
-            If it has no such target or option.
+            If the model does not have a target.
         """
-        known = self.resolve(model)
+        return self.load(
+            self.resolve(model),
+            targets,
+            device,
+            precision=precision,
+            offline=offline,
+            progress=progress,
+        )
+
+    def load(
+        self,
+        known: KnownModel,
+        targets: Sequence[str] = (),
+        device: str = "cpu",
+        *,
+        precision: str = "float32",
+        offline: bool = False,
+        progress: Report | None = None,
+    ) -> tuple[ModelCard, Model]:
+        """Load a model that was resolved before; see `load_model`."""
         wanted = known.pick_targets(targets)
-        known.check_options(options or {})
-        card = known.card
-        if check := getattr(known.plugin, "check", None):
-            check(card)
-        try:
-            weights = self.store.ensure(
-                card,
-                card.files_for(wanted),
-                offline=offline,
-                report=silent if progress is None else progress,
-            )
-        except FetchError as error:
-            raise FetchError(f"{error}{self._instead(card)}", error.reason) from None
-        try:
-            return card, known.plugin.load(card, weights, wanted, device)
-        except (UnmixError, MemoryError):
-            raise
-        except Exception as error:
-            raise ModelError(
-                f"the plugin {card.plugin} failed to load {card.name}: {_words(error)}"
-            ) from error
+        check(known)
+        files = self.fetch(known, wanted, offline=offline, progress=progress)
+        return known.card, Loader(files, device, precision).load(known, wanted)
+
+    def fetch(
+        self,
+        known: KnownModel,
+        targets: Sequence[str] = (),
+        *,
+        policy: Policy | None = None,
+        offline: bool = False,
+        progress: Report | None = None,
+    ) -> Files:
+        """Get the weights that targets need, those of a combination's members too.
+
+        Raises
+        ------
+        FetchError
+            If a file is not here and cannot be fetched, naming its model.
+        ModelError
+            If a file is not what it should be.
+        """
+        files: dict[tuple[str, str], dict[str, Path]] = {}
+        report = silent if progress is None else progress
+        jobs = list(known.card.holdings(targets or known.card.estimated))
+        store = Store(self.store.root, policy) if policy else self.store
+        for outcome in store.fetch(jobs, offline=offline, report=report):
+            card = outcome.card
+            if isinstance(outcome.error, FetchError):
+                instead = self._instead(known.card)
+                raise FetchError(f"{outcome.error}{instead}", outcome.error.reason)
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.path is not None
+            files.setdefault((card.plugin, card.name), {})[outcome.weights.file] = outcome.path
+        return files
 
     def _add_plugin(self, entry: metadata.EntryPoint) -> None:
-        source = f"plugin {entry.name} ({_distribution(entry)})"
+        source = f"plugin {entry.name} ({distribution(entry)})"
         try:
             if entry.name in self._plugins:
-                raise ModelError("another plugin has this name already")
+                raise ModelError("another plugin already has this name")
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
-            _check(entry.name, plugin, cards)
+            check_plugin(entry.name, plugin, cards)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # also a SystemExit at import is no reason to end
-            self.problems.append(Problem(source, _words(error)))
+        except BaseException as error:  # not even a SystemExit at import may end the program
+            self.problems.append(Problem(source, sentence_of(error)))
             return
-        self._plugins[entry.name] = (plugin, _is_ours(entry))
-        self.models += [Resolved(card, plugin, _is_ours(entry)) for card in cards]
+        self._plugins[entry.name] = (plugin, is_ours(entry))
+        self.models += [KnownModel(card, plugin, is_ours(entry)) for card in cards]
 
     def _sort_shipped(self) -> None:
-        """Put the models that ship first, in the order of their catalogue."""
+        """Put the built-in models first, in the order of their catalogue."""
         order = {name: place for place, name in enumerate(shipped_names())}
         self.models.sort(
             key=lambda known: (
@@ -198,9 +229,14 @@ class Registry:
         if not path.is_file():
             return
         known = {key: model.card for model in reversed(self.models) for key in _keys(model)}
+        combinations: dict[str, Mapping[str, Any]] = {}
         try:
             for name, table in read_tables(path):
-                self._add_user_model(path, name, table, known)
+                if is_combination(table):
+                    combinations[name] = table
+                else:
+                    self._add_user_model(path, name, table, known)
+            self._add_combinations(combinations, str(path))
         except ModelError as error:
             self.problems.append(Problem("your catalogue", str(error)))
 
@@ -213,81 +249,109 @@ class Registry:
             if card.plugin not in self._plugins:
                 there = ", ".join(self._plugins) or "none"
                 raise ModelError(
-                    f"{where}, key plugin: there is no plugin {card.plugin!r}, there is {there}"
+                    f"{where}, key plugin: unknown plugin {card.plugin!r}; installed: {there}"
                 )
-            # Ignoring case, as some file systems do: the two would share a folder.
-            if any(
-                model.card.name.casefold() == name.casefold()
-                for model in self.models
-                if model.shipped or model.card.plugin == card.plugin
-            ):
-                raise ModelError(f"{where}: a model has this name already, choose another")
+            self._refuse_twin(where, card)
         except ModelError as error:
             self.problems.append(Problem("your catalogue", str(error)))
             return
         known.setdefault(name, card)
-        self.models.append(Resolved(card, self._plugins[card.plugin][0]))
+        self.models.append(KnownModel(card, self._plugins[card.plugin][0]))
 
-    def _resolve_folder(self, folder: Path) -> Resolved:
+    def _refuse_twin(self, where: str, card: ModelCard) -> None:
+        # Ignoring case, as some file systems do: the two would share a folder.
+        if any(
+            model.card.name.casefold() == card.name.casefold()
+            for model in self.models
+            if model.shipped or model.card.plugin == card.plugin
+        ):
+            raise ModelError(f"{where}: a model has this name already, choose another")
+
+    def _add_combinations(self, tables: Mapping[str, Mapping[str, Any]], where: str = "") -> None:
+        """Add the models of tables that name others; `where` is the user's catalogue."""
+        plugins = {name: plugin for name, (plugin, _) in self._plugins.items()}
+        composer = Composer(tables, self.resolve, plugins, where)
+        for name in tables:
+            try:
+                known = composer.compose(name)
+                self._refuse_twin(f"{where}, table {name}", known.card)
+            except ModelError as error:
+                # Without one of our plugins, as in a test, what needs it is not there.
+                if where or not isinstance(error, MissingPart):
+                    self.problems.append(
+                        Problem("your catalogue" if where else "catalogue", str(error))
+                    )
+                continue
+            self.models.append(known)
+
+    def _on_the_spot(self, model: str) -> KnownModel | None:
+        """Make the ensemble ``a+b+c``: the average of what all its members estimate."""
+        if "ensemble" not in self._plugins or not (names := split_sum(model, self._named)):
+            return None
+        parts = [self.resolve(name) for name in names]
+        return self.compose(name_of_sum(parts), {"members": names})
+
+    def compose(self, name: str, table: Mapping[str, Any]) -> KnownModel:
+        """Make a model of others, as a table with ``members`` or ``stages`` describes it.
+
+        Raises
+        ------
+        ModelError
+            If the table is wrong or names a model that is unknown.
+        """
+        plugins = {kind: plugin for kind, (plugin, _) in self._plugins.items()}
+        return Composer({name: table}, self.resolve, plugins).compose(name)
+
+    def averaged(self, known: KnownModel) -> KnownModel:
+        """Return an ensemble of one model with itself, under its name."""
+        table = known.card.model_dump(include=set(Described.model_fields) - {"plugin"})
+        plugin: Any = self._plugins["ensemble"][0]
+        members = {"members": [known.card.name]}
+        card, parts = plugin.compose(known.card.name, table | members, lambda _: known)
+        return KnownModel(card, plugin, known.shipped, parts)
+
+    def _named(self, model: str) -> KnownModel | None:
+        return next((known for known in self.models if model in _keys(known)), None)
+
+    def _resolve_path(self, path: Path) -> KnownModel:
+        """Find the plugin that recognises the model in a folder or file."""
+        kind = "folder_card" if path.is_dir() else "file_card"
+        refused: ModelError | None = None
         for plugin, shipped in self._plugins.values():
-            recognise = getattr(plugin, "folder_card", None)
-            card = recognise(folder) if recognise else None
+            recognise = getattr(plugin, kind, None)
+            try:
+                card = recognise(path) if recognise else None
+            except ModelError as error:  # another plugin may recognise it
+                refused = refused or error
+                continue
             if card is not None:
-                return Resolved(card, plugin, shipped)
-        raise ModelError(f"no installed plugin knows the model in the folder {folder}")
+                return KnownModel(card, plugin, shipped)
+        raise refused or ModelError(f"no installed plugin recognises the model in {path}")
 
     def _unknown(self, model: str) -> str:
         names = [_full(known) if ":" in model else known.card.name for known in self.models]
         hint = nearest(model, names) or "; see `unmix models list`"
-        for problem in self.problems:  # perhaps it is one of those that were left out
+        for problem in self.problems:  # the name may be one that could not be used
             if model in str(problem):
-                hint = f"; left out was {problem}"
-        return f"there is no model {model!r}{hint}"
+                hint = f"; it could not be used: {problem}"
+        return f"unknown model {model!r}{hint}"
 
     def _instead(self, card: ModelCard) -> str:
-        """Name a model that needs no network, as the way out of a failed fetch."""
+        """Suggest a model that needs no network, after a failed download."""
         own = self.built_in()
         return f"; or use --model {own.card.name}, which needs no download" if own else ""
 
 
-def _check(name: str, plugin: Plugin, cards: Sequence[ModelCard]) -> None:
-    options = getattr(plugin, "options", None)
-    if options is not None and not (isinstance(options, type) and issubclass(options, BaseModel)):
-        raise ModelError("its options are no pydantic model")
-    names: set[str] = set()
-    for card in cards:
-        if card.plugin != name:
-            raise ModelError(f"its card {card.name} says that it is of the plugin {card.plugin}")
-        if card.name.casefold() in names:
-            raise ModelError(f"it has two models of the name {card.name}")
-        names.add(card.name.casefold())
-
-
-def _is_folder(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return path.is_dir()
-    except OSError:  # a name that no file can have
+        return path.exists()
+    except OSError:  # not a valid file name
         return False
 
 
-def _is_ours(entry: metadata.EntryPoint) -> bool:
-    return entry.value.split(".")[0] == _US and _distribution(entry) == _US
-
-
-def _distribution(entry: metadata.EntryPoint) -> str:
-    return entry.dist.name if entry.dist is not None else "unknown package"
-
-
-def _full(known: Resolved) -> str:
+def _full(known: KnownModel) -> str:
     return f"{known.card.plugin}:{known.card.name}"
 
 
-def _keys(known: Resolved) -> tuple[str, str]:
+def _keys(known: KnownModel) -> tuple[str, str]:
     return known.card.name, _full(known)
-
-
-def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, UnmixError) and text:
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

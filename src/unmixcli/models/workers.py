@@ -1,15 +1,16 @@
-"""Threads that compute: how a model uses the processor's cores.
+"""Threads that share a model's work among the processor's cores.
 
-Blocks of audio and directions of an LSTM are independent pieces of work, and
-one thread on each piece beats all threads on one piece after another: no
-barriers, and every core keeps its own data in its own cache.
+Blocks of audio and directions of an LSTM are independent pieces of work. One
+thread per piece is faster than all threads on one piece after another: there
+are no barriers, and each core keeps its data in its own cache.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -19,29 +20,34 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_WORKERS = 8
-"""Each worker holds some 60 MB; beyond this many, cores are given to its operations instead."""
+"""Each worker holds about 60 MB; further cores speed up its operations instead."""
 
 
 class Workers:
-    """A pool of threads for torch work, each with its share of the cores.
+    """A pool of threads for torch, each with its share of the cores.
 
     Parameters
     ----------
     device : torch.device
-        For a device other than the CPU one worker is enough: it only queues work.
+        One worker is enough for any device but the CPU: it only queues work.
+    count : int, optional
+        Workers on the CPU; by default one per core that torch uses, up to `MAX_WORKERS`.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, count: int | None = None) -> None:
         cores = torch.get_num_threads()
-        self.count = min(cores, MAX_WORKERS) if device.type == "cpu" else 1
+        self.count = (count or min(cores, MAX_WORKERS)) if device.type == "cpu" else 1
+        self._start()
+
+    def _start(self) -> None:
+        cores = torch.get_num_threads()
         share = max(1, cores // self.count)
         ready = threading.Barrier(self.count + 1)
 
         def set_up() -> None:
-            # Both the thread count and the inference mode belong to a thread:
-            # without this, a worker would use every core and record gradients.
-            # Asking for the count first matters: it makes the thread adopt the
-            # program's count now, which would otherwise undo ours later.
+            # Thread count and inference mode are set per thread: without this, a
+            # worker would use every core and record gradients. The first call makes
+            # the thread adopt the program's count now, which would undo ours later.
             torch.get_num_threads()
             torch.set_num_threads(share)
             ready.wait()
@@ -51,22 +57,27 @@ class Workers:
             self._pool.submit(int)
         ready.wait()
         torch.set_num_threads(cores)  # what the caller sees must not change
+        self._process = os.getpid()
 
     def block_size(self, total: int, at_most: int) -> int:
-        """Divide work into equal blocks, so that no thread is left without at the end."""
+        """Divide work into equal blocks, so that no thread idles at the end."""
         blocks = -(-total // at_most)
         blocks += -blocks % self.count
         return max(1, -(-total // blocks))
 
     def submit(self, function: Callable[..., R], *args: object) -> Future[R]:
         """Run a function in inference mode on one of the threads."""
+        if self._process != os.getpid():
+            self._start()  # threads do not survive a fork
         return self._pool.submit(_infer, function, *args)
 
-    def map(self, function: Callable[..., R], items: Iterable[tuple[object, ...]]) -> Iterator[R]:
+    def map(
+        self, function: Callable[..., R], items: Iterable[tuple[object, ...]]
+    ) -> Generator[R, None, None]:
         """Apply a function to each tuple of arguments, with the results in order.
 
-        Items are taken as workers come free, so a long stream is never held in
-        memory. When the iterator is closed or fails, no work is left running.
+        Items are taken when workers are free, so a long stream is never held in
+        memory. When the iterator is closed or fails, all work is stopped.
         """
         pending: deque[Future[R]] = deque()
         try:
@@ -86,7 +97,7 @@ def _infer(function: Callable[..., R], *args: object) -> R:
 
 
 def _finish(futures: Iterable[Future[R]]) -> None:
-    """Cancel what has not begun and wait for what has."""
+    """Cancel work that has not begun and wait for the rest."""
     futures = list(futures)
     for future in futures:
         future.cancel()

@@ -1,1 +1,1 @@
-"""What may be asked for: the config, where its values come from, mixes and presets."""
+"""The options: the config, the sources of its values, mixes and presets."""

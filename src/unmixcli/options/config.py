@@ -6,7 +6,6 @@ ones as keyword arguments, so neither can drift from the other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,9 +21,51 @@ from pydantic import (
 )
 
 from ..errors import UsageError
+from .mixes import split_mix
+from .template import check_template
 
 AUTO = "auto"
-"""What stands for no model in particular; see `unmixcli.models.default`."""
+"""The default model; see `unmixcli.models.default`."""
+
+GoalName = Literal[
+    "karaoke", "acapella", "stems", "six-stems", "drum-parts", "lead-vocals", "cleaning"
+]
+"""What a model can be chosen for; see `unmixcli.models.goals`."""
+
+SHORTHANDS = ("niter", "softmask", "alpha", "wiener_win_len")
+"""Options of some models that have their own flags."""
+
+# What each field changes. The record beside the stems and the page follow from these
+# sets; a test checks that every field is in exactly one of them.
+CHANGES_SOUND = frozenset(
+    (
+        "targets",
+        "residual",
+        "start",
+        "duration",
+        "mix",
+        "preset",
+        "only_mixes",
+        "sample_rate",
+        "precision",
+    )
+)
+CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
+CHANGES_NOTHING = frozenset(
+    (
+        "device",
+        "temp_dir",
+        "offline",
+        "outdir",
+        "filename",
+        "page",
+        "overwrite",
+        "skip_existing",
+        "compare_content",
+    )
+)
+CHANGES_MODEL = frozenset(("model", "goal", "effort", "options", *SHORTHANDS))
+"""These choose the model and its options; the record holds the resulting values."""
 
 
 def _split_names(value: Any) -> Any:
@@ -63,7 +104,7 @@ def _split_mixes(value: Any) -> Any:
 
 
 def _word(value: Any) -> Any:
-    """Write what a file has as a number or a truth as one would type it."""
+    """Turn a number or a boolean from a file into the text that a user would type."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, (int, float)) else value
@@ -87,56 +128,6 @@ def _check_mixes(mixes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple("=".join(split_mix(text)) for text in mixes)
 
 
-def split_mix(text: str) -> tuple[str, str]:
-    """Split ``NAME=a+b-c`` into the name and the sum.
-
-    Raises
-    ------
-    ValueError
-        If it is not of that form.
-    """
-    name, equals, expression = (part.strip() for part in text.partition("="))
-    if not (name and equals and expression):
-        raise ValueError(f"{text!r} is not of the form NAME=a+b-c")
-    # It becomes a file name.
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+ -]{0,63}", name) or name[-1] in ". ":
-        raise ValueError(
-            f"a mix cannot be called {name!r}: use letters, digits and . _ + - in its name"
-        )
-    return name, expression
-
-
-FIELDS = ("track", "target", "model", "ext", "artist", "title", "folder")
-"""What a file name template may name."""
-
-_FIELD = re.compile(r"\{(\w*)\}")
-
-
-def _check_template(template: str) -> str:
-    """Refuse a template that could name a file outside of the output folder."""
-    if template.startswith("~"):
-        raise ValueError("begin the name with a folder below --outdir, not with ~")
-    names = _FIELD.findall(template)
-    for name in names:
-        if name not in FIELDS:
-            raise ValueError(
-                f"there is no {{{name}}}, only {' '.join(f'{{{field}}}' for field in FIELDS)}"
-            )
-    rest = _FIELD.sub("", template)
-    if "{" in rest or "}" in rest:
-        raise ValueError("a brace is left over; write fields as {track}")
-    if not template.isprintable():
-        raise ValueError("a character in it cannot be printed")
-    parts = re.split(r"[/\\]", template)
-    if not parts[0] or re.match(r"[A-Za-z]:", template) or ".." in parts:
-        raise ValueError("it must stay inside the output folder: no absolute path and no ..")
-    if not template.endswith(".{ext}"):
-        raise ValueError("it must end in .{ext}")
-    if not parts[-1].removesuffix(".{ext}").strip(". "):
-        raise ValueError("the file has no name before .{ext}")
-    return template
-
-
 _Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -151,19 +142,29 @@ class SeparationConfig(BaseModel):
     model: str = Field(
         default=AUTO,
         min_length=1,
-        description="Name of a model (see `unmix models list`) or a folder with one of your own; "
-        "auto is umxhq, or umx-synth, which comes with the program, where umxhq is not here and "
-        "cannot be fetched.",
+        description="Name of a model (see `unmix models list`) or a folder with your own. auto is "
+        "umxhq, or the built-in umx-synth if umxhq is not on this machine and cannot be "
+        "downloaded.",
+    )
+    goal: Annotated[GoalName, BeforeValidator(_lower)] | None = Field(
+        default=None,
+        description="Choose the model by what you want: karaoke, acapella, stems, six-stems, "
+        "drum-parts, lead-vocals or cleaning; `unmix models list --for NAME` ranks them.",
+    )
+    effort: Annotated[Literal["fast", "normal", "best"], BeforeValidator(_lower)] = Field(
+        default="normal",
+        description="How long --for may take: fast, normal (about as long as the track, or "
+        "twice) or best.",
     )
     targets: Annotated[tuple[str, ...], BeforeValidator(_split_names)] = Field(
         default=(),
-        description="Targets to estimate, repeated or separated by commas: vocals,drums. "
-        "All that the model has, if not given.",
+        description="Targets to estimate, comma-separated or repeated: vocals,drums. "
+        "All of the model's targets if not given.",
     )
     residual: bool = Field(
         default=False,
-        description="Also write what remains of the mixture without the targets, as "
-        "'accompaniment' next to one target and as 'residual' next to several.",
+        description="Also write the mixture minus the targets: as 'accompaniment' with one "
+        "target, as 'residual' with several.",
     )
     start: float = Field(
         default=0.0, ge=0, allow_inf_nan=False, description="Start at this second of the track."
@@ -171,35 +172,44 @@ class SeparationConfig(BaseModel):
     duration: float = Field(
         default=-1.0,
         allow_inf_nan=False,
-        description="Separate this many seconds; negative goes to the end.",
+        description="Separate this many seconds; a negative number means to the end.",
     )
-    niter: int = Field(
-        default=1,
+    niter: int | None = Field(
+        default=None,
         ge=0,
-        description="EM iterations that refine the first estimates. 0 is fastest; more "
-        "remove more interference and add artifacts.",
+        description="EM iterations that refine the first estimates; 1 if not given. 0 is fastest; "
+        "more iterations remove more interference but add artifacts. Open-Unmix only.",
     )
-    softmask: bool = Field(
-        default=False,
+    softmask: bool | None = Field(
+        default=None,
         description="Make the first estimates with a ratio mask instead of combining the "
-        "estimated magnitudes with the mixture phase.",
+        "estimated magnitudes with the mixture phase. Open-Unmix only.",
     )
-    alpha: float = Field(
-        default=1.0,
+    alpha: float | None = Field(
+        default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Exponent of the ratio mask of --softmask: smaller leaves more "
-        "interference and sounds smoother, larger the reverse.",
+        description="Exponent of the --softmask ratio mask; 1 if not given. A smaller one leaves "
+        "more interference and sounds smoother; a larger one does the reverse. Open-Unmix only.",
     )
-    wiener_win_len: int = Field(
-        default=300,
+    wiener_win_len: int | None = Field(
+        default=None,
         ge=0,
-        description="Frames that the EM looks at together; 0 takes the whole track at once.",
+        description="Frames in one window of the EM; 300 if not given. 0 makes the whole track one "
+        "window. Open-Unmix only.",
     )
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="Where to compute: auto, cpu, cuda, cuda:N or mps.",
+        description="Device to compute on: auto, cpu, cuda, cuda:N or mps.",
+    )
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)
+    ] = Field(
+        default="auto",
+        description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
+        "processors and graphics cards that support it, with no audible difference; auto is "
+        "float32 on processors.",
     )
     temp_dir: _Folder | None = Field(
         default=None,
@@ -208,16 +218,16 @@ class SeparationConfig(BaseModel):
     )
     options: Annotated[dict[str, str], BeforeValidator(_split_pairs)] = Field(
         default={},
-        description="KEY=VALUE for an option that only some models have, repeatable; "
+        description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
     offline: bool = Field(
-        default=False, description="Never use the network: fail where weights are missing."
+        default=False, description="Never use the network; fail if weights are missing."
     )
     mix: Annotated[tuple[str, ...], BeforeValidator(_split_mixes), AfterValidator(_check_mixes)] = (
         Field(
             default=(),
-            description="NAME=a+b-c: also write this sum of targets, 'mixture' and 'residual', "
+            description="Also write a sum of targets, 'mixture' and 'residual', as NAME=a+b-c; "
             "repeatable.",
         )
     )
@@ -226,72 +236,81 @@ class SeparationConfig(BaseModel):
         BeforeValidator(_split_names),
     ] = Field(
         default=(),
-        description="Write just this mix and ask the model only for what it needs: karaoke, "
+        description="Write only this mix, and estimate only the targets that it needs: karaoke, "
         "acapella, drumless or bassless.",
     )
     only_mixes: bool | None = Field(
         default=None,
-        description="Write the mixes without the stems; a --preset does so unless told not to.",
+        description="Write the mixes without the stems; --preset turns this on.",
     )
     outdir: _Folder | None = Field(
         default=None,
         description="Write to OUTDIR/TRACK/TARGET.wav instead of TRACK_MODEL/TARGET.wav "
         "in the working directory.",
     )
-    filename: Annotated[str, AfterValidator(_check_template)] | None = Field(
+    filename: Annotated[str, AfterValidator(check_template)] | None = Field(
         default=None,
-        description="Names of the files below OUTDIR, such as '{artist}/{track} {target}.{ext}'; "
-        "of {track} {target} {model} {ext} {artist} {title} and {folder}, the recording's.",
+        description="Template for file names below OUTDIR, such as '{artist}/{track} "
+        "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
+        "{folder} is the recording's.",
     )
     format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(_lower)] = (
         Field(default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3.")
     )
     bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(_lower)] | None = Field(
         default=None,
-        description="16, 24 or 32f (floating point): wav has all and is 32f, flac has the "
-        "first two and is 24, if not given.",
+        description="16, 24 or 32f (floating point). wav supports all three and defaults to 32f; "
+        "flac supports 16 and 24 and defaults to 24.",
     )
     quality: float | None = Field(
         default=None,
         ge=0,
         le=10,
-        description="0 (small) to 10 (best) of a lossy format; ogg is 7, opus 4 and mp3 9, "
-        "if not given.",
+        description="Quality of a lossy format, 0 (smallest) to 10 (best); if not given, 7 for "
+        "ogg, 4 for opus and 9 for mp3.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,
-        description="Samples beyond full scale: none keeps them, clamp limits each, rescale turns "
-        "all stems of a track down alike. None for 32f, clamp otherwise, if not given.",
+        description="What to do with samples beyond full scale: none keeps them, clamp limits each "
+        "one, rescale turns all stems of a track down by the same gain. If not given, none for "
+        "32f and clamp otherwise.",
     )
     sample_rate: Annotated[int | str, BeforeValidator(_check_rate)] = Field(
-        default="input", description="Of the stems: input, model or a number of Hz."
+        default="input", description="Sample rate of the stems: input, model or a number of Hz."
     )
     tags: bool = Field(
         default=True, description="Copy title, artist, album, date, cover… to the stems."
     )
     page: bool = Field(
         default=False,
-        description="Also write a page to listen on beside the stems, index.html: it opens in any "
-        "browser and needs no network.",
+        description="Also write index.html next to the stems: a page to listen to them, in any "
+        "browser, without a network.",
     )
-    overwrite: bool = Field(default=False, description="Replace stems that exist.")
+    overwrite: bool = Field(default=False, description="Replace existing stems.")
     skip_existing: bool = Field(
         default=False,
-        description="Skip recordings whose stems are there, whole and made from the same input "
+        description="Skip recordings whose stems are complete and were made from the same input "
         "with the same model and options.",
+    )
+    compare_content: bool = Field(
+        default=False,
+        description="With --skip-existing, compare recordings by their bytes even if size and "
+        "time are the same; slower.",
     )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.duration == 0:
             raise ValueError("duration is 0 seconds, which leaves nothing to separate")
+        if self.goal and self.model != AUTO:
+            raise ValueError("give either a model or what to choose one for (--for), not both")
         if len(set(self.targets)) != len(self.targets):
             raise ValueError(f"a target is named twice: {', '.join(self.targets)}")
         return self
 
     @classmethod
     def parse(cls, **values: Any) -> Self:
-        """Build a config, with every complaint in one sentence.
+        """Build a config; report all invalid values in one sentence.
 
         Raises
         ------
@@ -303,15 +322,14 @@ class SeparationConfig(BaseModel):
         except ValidationError as error:
             raise UsageError("; ".join(_sentence(detail) for detail in error.errors())) from None
 
-    def stem_names(self, targets: tuple[str, ...]) -> tuple[str, ...]:
-        """Name the stems that a model with these targets yields, residual included."""
-        if not self.residual:
-            return targets
-        return (*targets, "accompaniment" if len(targets) == 1 else "residual")
+    def shorthands(self) -> dict[str, Any]:
+        """Return the model options that were given by their own flags."""
+        values = {name: getattr(self, name) for name in SHORTHANDS}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def _sentence(detail: Any) -> str:
-    """Turn one of pydantic's complaints into words a user can act on."""
+    """Turn one of pydantic's errors into words that a user can act on."""
     message = detail["msg"].removeprefix("Value error, ")
     if not detail["loc"]:
         return str(message)

@@ -1,15 +1,13 @@
-"""Defaults of the user's own: a ``config.toml`` and ``UNMIX_*`` variables.
+"""User defaults: a ``config.toml`` and ``UNMIX_*`` variables.
 
-Options that are given win over variables, variables over the file, and the
-file over what ships.
+Options win over variables, variables over the file, and the file over the
+built-in defaults.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,23 +15,25 @@ from typing import Any
 from ..audio.formats import Encoding, misfit
 from ..errors import UsageError
 from ..files import paths
+from ..files.documents import DocumentError, read_toml
+from ..words import nearest
 from .config import SeparationConfig
 
 PREFIX = "UNMIX_"
 _NOT_OPTIONS = frozenset(("UNMIX_HOME",))
 
 _CHOICE = ("targets", "mix", "preset", "only_mixes")
-"""Options that together say what to write."""
+"""Options that together choose which files to write."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The value of one option and where it is from.
+    """The value of one option and where it comes from.
 
     Attributes
     ----------
     value : object
-        As it was written there.
+        As written in that source.
     source : str
         ``default``, ``option``, the name of a variable or the path of the file.
     rank : int
@@ -52,14 +52,14 @@ class Settings:
     Attributes
     ----------
     settings : mapping of str to Setting
-        By the field of `SeparationConfig`; only those that are set somewhere.
+        Keyed by field of `SeparationConfig`; only fields that are set somewhere.
     """
 
     settings: Mapping[str, Setting]
 
     @classmethod
     def load(cls, options: Mapping[str, Any] | None = None) -> Settings:
-        """Gather what the file, the environment and the options given say.
+        """Combine the file, the environment and the given options.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class Settings:
         Raises
         ------
         UsageError
-            If a value is wrong, naming the file and the key, or the variable.
+            If a value is invalid; the message names the file and the key, or the variable.
         """
         settings: dict[str, Setting] = {}
         settings |= _from_file(config_file())
@@ -78,25 +78,27 @@ class Settings:
         return cls(_without_conflicts(settings))
 
     def source(self, field: str) -> str:
-        """Return where the value of a field is from."""
+        """Return where the value of a field comes from."""
         setting = self.settings.get(field)
         return "default" if setting is None else setting.source
 
     def config(self) -> SeparationConfig:
-        """Return the config that results.
+        """Return the resulting config.
 
         Raises
         ------
         UsageError
-            If values contradict each other, naming where they are from.
+            If values contradict each other; the message names their sources.
         """
         try:
             config = SeparationConfig.parse(**{name: s.value for name, s in self.settings.items()})
-            Encoding.of(config)
+            Encoding.of(
+                config.format, config.bit_depth, config.quality, config.clip, config.sample_rate
+            )
         except UsageError as error:
             words = str(error).replace("_", " ")
             blamed = [
-                f"{name} is from {setting.source}"
+                f"{name} comes from {setting.source}"
                 for name, setting in self.settings.items()
                 if setting.source != "option" and name.replace("_", " ") in words
             ]
@@ -105,12 +107,12 @@ class Settings:
 
 
 def config_file() -> Path:
-    """Return where the user's defaults are; the file need not exist."""
+    """Return the path of the user's defaults; the file may not exist."""
     return paths.config_dir() / "config.toml"
 
 
 def unknown_variables() -> list[str]:
-    """Return the variables that look like settings but are none."""
+    """Return the variables that look like settings but are not."""
     known = {variable_of(name) for name in SeparationConfig.model_fields} | _NOT_OPTIONS
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
 
@@ -122,23 +124,20 @@ def variable_of(field: str) -> str:
 
 def _from_file(path: Path) -> dict[str, Setting]:
     try:
-        text = path.read_text(encoding="utf-8")
+        content = read_toml(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except (OSError, DocumentError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{path} cannot be read: {reason}") from None
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
     settings = {}
     for key, value in content.items():
         field = key.replace("-", "_")
         if field not in SeparationConfig.model_fields:
-            raise UsageError(f"{path}, key {key}: there is no such option{_nearest(field)}")
+            close = nearest(field, SeparationConfig.model_fields)
+            raise UsageError(f"{path}, key {key}: unknown option{close}")
         if field in settings:
-            raise UsageError(f"{path}, key {key}: it is there twice")
+            raise UsageError(f"{path}, key {key}: it is set twice")
         _check(f"{path}, key {key}", field, value)
         settings[field] = Setting(value, str(path), 1)
     return settings
@@ -151,7 +150,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
         value: Any = environment.get(name, "").strip()
         if not value:
             continue
-        if field == "offline":  # every other command reads this one too
+        if field == "offline":  # all other commands read this one too
             value = paths.offline()
         _check(name, field, value)
         settings[field] = Setting(value, name, 2)
@@ -159,7 +158,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
 
 
 def _check(where: str, field: str, value: Any) -> None:
-    """Validate one value by itself, so that a complaint can say where it is from."""
+    """Validate one value by itself, so that an error can name its source."""
     try:
         SeparationConfig.parse(**{field: value})
     except UsageError as error:
@@ -167,13 +166,16 @@ def _check(where: str, field: str, value: Any) -> None:
 
 
 def _without_conflicts(settings: dict[str, Setting]) -> dict[str, Setting]:
-    """Drop defaults that only made sense without what now overrides others.
+    """Drop defaults that no longer fit once other values are overridden.
 
-    What is written is decided as a whole, by the place with the last word on
-    any of it. And a default bit depth of 16 is for formats that have one, no
-    obstacle to ``--format mp3``.
+    The options that choose the files to write count as one: the strongest
+    source that sets any of them decides all of them. And a default bit depth
+    of 16 applies to formats that have one; it does not forbid
+    ``--format mp3``.
     """
     kept = dict(settings)
+    if "model" in kept and "goal" in kept and kept["model"].rank != kept["goal"].rank:
+        del kept[min(("model", "goal"), key=lambda name: kept[name].rank)]
     highest = max((kept[name].rank for name in _CHOICE if name in kept), default=0)
     for name in _CHOICE:
         if name in kept and kept[name].rank < highest:
@@ -194,8 +196,3 @@ def _misfits(settings: Mapping[str, Setting], name: str) -> bool:
     if name == "quality":
         return misfit(config.format, None, config.quality) is not None
     return misfit(config.format, config.bit_depth) is not None
-
-
-def _nearest(field: str, fields: Iterable[str] = SeparationConfig.model_fields) -> str:
-    close = difflib.get_close_matches(field, list(fields), n=1)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -1,4 +1,4 @@
-"""A page to listen on: the stems of a track in step, in one file that needs no network."""
+"""The listening page: plays the stems of a track in sync, in one file, without a network."""
 
 from .facts import About
 from .page import page_path, write_page

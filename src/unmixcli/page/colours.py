@@ -1,4 +1,4 @@
-"""The colours of the stems, on a light and on a dark ground."""
+"""The colours of the stems, on a light and on a dark background."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HUES = (
     Hue((84, 108, 12), (178, 208, 82)),
     Hue((80, 92, 110), (166, 180, 200)),
 )
-"""By the number of the stem, over and over."""
+"""Colours by the number of the stem; they repeat."""
 
 _LIGHT_GROUND, _LIGHT_TOP = (246, 246, 243), (24, 12, 30)
 _DARK_GROUND, _DARK_TOP = (18, 19, 23), (255, 252, 240)
@@ -39,7 +39,7 @@ def hue_of(number: int) -> Hue:
 
 
 def ramp(hue: Hue, dark: bool, levels: int) -> list[Colour]:
-    """Return the shades of a spectrogram, from the ground through the hue to the loudest."""
+    """Return the shades of a spectrogram, from the background through the hue to the loudest."""
     ground, top = (_DARK_GROUND, _DARK_TOP) if dark else (_LIGHT_GROUND, _LIGHT_TOP)
     stops = np.array([ground, hue.dark if dark else hue.light, top], float)
     at = np.linspace(0, 1, levels)

@@ -1,4 +1,4 @@
-"""Samples in time to the columns of a picture."""
+"""Map samples to the columns of a picture."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 
 class Columns:
-    """A track of known length cut into columns of as nearly equal length as can be.
+    """A track of known length, divided into columns of nearly equal length.
 
     Parameters
     ----------
     length : int
         Samples of the track.
     wanted : int
-        Columns, fewer where the track has fewer samples.
+        Number of columns; fewer if the track has fewer samples.
     """
 
     def __init__(self, length: int, wanted: int) -> None:
@@ -23,14 +23,14 @@ class Columns:
         self._edges = -(-np.arange(self.count + 1) * length // self.count)
 
     def of(self, samples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the column of each sample; what lies outside goes to the first or last."""
+        """Return the column of each sample; samples outside belong to the first or last."""
         found: NDArray[np.int64] = np.clip(
             samples * self.count // max(self.length, 1), 0, self.count - 1
         )
         return found
 
     def starts(self, first: int, end: int) -> tuple[slice, NDArray[np.int64]]:
-        """Return which columns samples ``first`` to ``end`` touch, and where each begins there."""
+        """Return the columns of samples ``first`` to ``end``, and where each begins among them."""
         low, high = self.of(np.array([first, end - 1]))
         touched = slice(int(low), int(high) + 1)
         return touched, np.maximum(self._edges[touched] - first, 0)

@@ -1,4 +1,4 @@
-"""What the page tells of a track in words."""
+"""The text about a track on its page."""
 
 from __future__ import annotations
 
@@ -8,20 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..audio.reading import Excerpt
-from ..audio.tags.reading import Tags
+from ..audio.tags import Tags
+from ..words import clock
 
 if TYPE_CHECKING:
     from ..models.cards import ModelCard
-    from ..options.config import SeparationConfig
 
-# fmt: off
-_UNTOLD = frozenset((
-    "model", "targets", "options", "device", "temp_dir", "offline", "outdir", "filename", "tags",
-    "page", "overwrite", "skip_existing",
-))
-# fmt: on
-"""Options that have a line of their own or do not change what is heard."""
-_ALWAYS = frozenset(["niter"])
 _TAGS = {
     "composer": "Composer",
     "genre": "Genre",
@@ -31,7 +23,7 @@ _TAGS = {
 
 @dataclass(frozen=True)
 class About:
-    """What there is to tell of a track.
+    """The facts about a track for its page.
 
     Attributes
     ----------
@@ -40,19 +32,19 @@ class About:
         Of the recording.
     card : ModelCard
         The model that made the stems.
-    config : SeparationConfig
-        The options that they were made with.
+    settings : tuple of str
+        The options of the separation, as typed on the command line.
     """
 
     recording: Path
     tags: Tags
     card: ModelCard
-    config: SeparationConfig
+    settings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of a list: a name and what there is to say."""
+    """A line of a list: a name and its values."""
 
     name: str
     values: tuple[str, ...]
@@ -65,20 +57,25 @@ def heading(about: About) -> str:
 
 
 def byline(about: About) -> str:
-    """Return the artist, the album and the year, as far as they are known."""
+    """Return the artist, the album and the year, if known."""
     texts = about.tags.texts
     artist = texts.get("artist") or texts.get("albumartist", "")
     year = texts.get("date", "")[:4]
     return " · ".join(part for part in (artist, texts.get("album", ""), year) if part)
 
 
+def length(track: Excerpt) -> str:
+    """Write how long a track is, in whole seconds as the script counts its position."""
+    return clock(int(track.seconds))
+
+
 def summary(about: About, stems: int, first: Excerpt) -> str:
-    """Say in one line what there is to hear."""
+    """Describe the stems in one line."""
     channels = "mono" if first.channels == 1 else "stereo"
     return " · ".join(
         [
             f"{stems} stem{'s' if stems != 1 else ''} by {about.card.name}",
-            clock(first.seconds),
+            length(first),
             f"{first.sample_rate / 1000:g} kHz {channels}",
         ]
     )
@@ -94,34 +91,7 @@ def facts(about: About) -> list[Fact]:
         found.append(Fact("Licence", (card.licence,)))
     if card.restriction:
         found.append(Fact("Restriction", (card.restriction,)))
-    found.append(Fact("Options", tuple(_options(about.config)), is_code=True))
+    if about.settings:
+        found.append(Fact("Options", about.settings, is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))
     return found
-
-
-def _options(config: SeparationConfig) -> list[str]:
-    """Write the options that matter as they are given to the command."""
-    options = []
-    for name, field in type(config).model_fields.items():
-        value = getattr(config, name)
-        if name in _UNTOLD or (value == field.default and name not in _ALWAYS):
-            continue
-        flag = f"--{name.replace('_', '-')}"
-        options.append(flag if value is True else f"{flag} {_plain(value)}")
-    options += [f"--option {key}={value}" for key, value in config.options.items()]
-    return options
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value))
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
-
-
-def clock(seconds: float) -> str:
-    """Write seconds as ``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(int(seconds + 1e-6), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""The parts of the page that repeat. Every text that is not ours is escaped here."""
+"""The repeating parts of the page. All text from outside is escaped here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def escape(text: str) -> str:
 
 
 def cover(tags: Tags) -> str:
-    """Return the picture that came with the recording, if a browser can show it."""
+    """Return the recording's cover, if a browser can show it."""
     picture = tags.cover
     if not picture or picture.mime not in _PICTURES or len(picture.data) > _LARGEST_PICTURE:
         return ""
@@ -53,7 +53,7 @@ def stem_row(number: int, name: str, path: PurePath, picture: Picture) -> str:
     number : int
     name : str
     path : PurePath
-        Of its file, as seen from the page.
+        Path of its file, relative to the page.
     picture : Picture
     """
     shown = escape(name)

@@ -1,14 +1,12 @@
-"""The page put together: a template, its style and script, pictures and sound."""
+"""Assemble the page: a template, its style and script, pictures and sound."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from importlib.metadata import version
@@ -18,19 +16,20 @@ from typing import TextIO
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import resample
 from ..errors import OutputError
+from ..files.parts import Part, sweep
 from ..words import display
 from . import sound
 from .colours import css
-from .facts import About, byline, clock, facts, heading, summary
+from .facts import About, byline, facts, heading, length, summary
 from .markup import cover, definitions, escape, stem_row
 from .pictures import draw
 
 
 def page_path(stems: Mapping[str, Path]) -> Path:
-    """Return where the page of a track goes: ``index.html`` beside its stems.
+    """Return the path of a track's page: ``index.html`` beside its stems.
 
-    Stems that share a folder with those of other tracks, by names of the
-    user's making, have a page of the name that is common to them.
+    If a template puts the stems of several tracks into one folder, the page has
+    the part of the name that the stems of its track share.
     """
     name, first = next(iter(stems.items()))
     folder = os.path.commonpath([stem.parent for stem in stems.values()])
@@ -39,19 +38,20 @@ def page_path(stems: Mapping[str, Path]) -> Path:
 
 
 def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
-    """Write a page that plays the stems of a track in step.
+    """Write a page that plays the stems of a track in sync.
 
-    It holds everything that it needs, the sound as Opus, so that it works
-    from any folder and without a network. The stems are read in blocks, twice.
+    The page contains everything that it needs, including the sound as Opus, so
+    that it works in any folder and without a network. The stems are read twice,
+    in blocks.
 
     Parameters
     ----------
     path : Path
-        The page, replaced if it exists; it appears whole or not at all.
+        The page; replaced if it exists, and written atomically.
     stems : mapping of str to Path
         The files of the stems, all of the same length, in the order to show.
     about : About
-        What to tell of the track.
+        The facts about the track.
 
     Raises
     ------
@@ -89,30 +89,35 @@ def write_page(path: Path, stems: Mapping[str, Path], about: About) -> None:
         "facts": definitions(facts(about)),
         "stems": "\n".join(rows),
         "seconds": f"{first.seconds:.6f}",
-        "length": clock(first.seconds),
+        "length": length(first),
         # Nothing in it may end the element that it stands in.
         "track": json.dumps(track).replace("<", "\\u003c"),
     }
     before, after = _text("page.html").split("{{sound}}")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = None
     try:
-        with part.open("x", encoding="utf-8", newline="\n") as file:
+        sweep(path)  # what a killed process left
+        part = Part(path)
+        with part.path.open("w", encoding="utf-8", newline="\n") as file:
             file.write(_fill(before, values))
             _write_sound(file, recordings)
             file.write(_fill(after, values))
-        part.replace(path)
+        part.put(path, overwrite=True)
     except OSError as error:
         raise OutputError(
-            f"the page {display(path)} cannot be written: {error.strerror}; the stems are there"
+            f"the page {display(path)} cannot be written: {error.strerror}; the stems were written"
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        if part is not None:
+            part.discard()
 
 
 def _write_sound(file: TextIO, recordings: Mapping[str, Excerpt]) -> None:
-    """Write the pieces of all stems, side by side, so that no stem is held whole."""
-    streams = [sound.pieces(_at_opus_rate(recording)) for recording in recordings.values()]
+    """Write the pieces of all stems in turn, so that no stem is held in memory."""
+    streams = [
+        sound.pieces(_at_opus_rate(recording), _opus_length(recording))
+        for recording in recordings.values()
+    ]
     for number, row in enumerate(zip(*streams, strict=True)):
         for stem, (piece, recording) in enumerate(zip(row, recordings.values(), strict=True)):
             bits = sound.bit_rate(len(streams), len(piece), recording.seconds)
@@ -138,7 +143,7 @@ def _text(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """Return what the page's policy calls this text by: nothing else in it may run."""
+    """Return the name of a text in the page's security policy, which allows nothing else."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

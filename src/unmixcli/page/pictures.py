@@ -1,4 +1,4 @@
-"""The pictures of all stems of a track, on common scales so that they compare."""
+"""Draw all stems of a track on common scales, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _LEVELS = 48
 
 @dataclass(frozen=True)
 class Picture:
-    """What a stem looks like."""
+    """The pictures of one stem."""
 
     columns: int
     peaks: str
-    """The outline of its peaks, see `outline`."""
+    """The outline of its peaks; see `outline`."""
     loudness: str
     light: str
-    """The spectrogram on a light ground, as a data URI."""
+    """The spectrogram on a light background, as a data URI."""
     dark: str
 
 
 def draw(recordings: Mapping[str, Excerpt]) -> dict[str, Picture]:
-    """Draw each recording, reading it once, in blocks."""
+    """Draw each recording; read it once, in blocks."""
     waves, powers = {}, {}
     for name, recording in recordings.items():
         length = recording.length
@@ -43,7 +43,7 @@ def draw(recordings: Mapping[str, Excerpt]) -> dict[str, Picture]:
             wave.add(block)
             spectrogram.add(block)
         waves[name], powers[name] = wave, spectrogram.finish()
-    # One click in a track must not flatten the rest of it.
+    # One click must not flatten the rest of the track.
     highest = 1.1 * max(float(np.quantile(wave.peaks, 0.99)) for wave in waves.values())
     loudest = max(float(power.max()) for power in powers.values())
     pictures = {}

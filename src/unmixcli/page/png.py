@@ -1,4 +1,4 @@
-"""Pictures with a palette as PNG files."""
+"""Encode pictures with a palette as PNG."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def encode_png(pixels: NDArray[np.uint8], palette: Sequence[Colour]) -> bytes:
     """
     rows, columns = pixels.shape
     header = struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0)
-    lines = np.zeros((rows, columns + 1), np.uint8)  # each begins with its filter, 0 for none
+    lines = np.zeros((rows, columns + 1), np.uint8)  # each line begins with its filter; 0 is none
     lines[:, 1:] = pixels
     return b"".join(
         [

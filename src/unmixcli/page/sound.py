@@ -1,8 +1,8 @@
 """The sound of a stem, compressed piece by piece.
 
-A browser decodes a piece at a time and joins them to the sample. Each piece
-reaches a little into its neighbours: there a decoder may settle, and the page
-fades from one to the next.
+A browser decodes one piece at a time and joins the pieces to the sample. Each
+piece overlaps its neighbours a little: the decoder can settle there, and the
+page fades from one piece to the next.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.blocks import BlockReader
 from ..errors import OutputError
 
 Audio = NDArray[np.float32]
@@ -23,54 +24,43 @@ RATE = 48000
 PIECE = 6 * RATE
 """Samples from the start of a piece to the start of the next."""
 MARGIN = RATE // 10
-"""Samples that a piece reaches into each of its neighbours."""
+"""Samples by which a piece overlaps each of its neighbours."""
 
 _BUDGET = 48_000_000
-"""Bytes of sound in a page, where `_LEAST` allows it."""
+"""Bytes of sound in a page, if `_LEAST` allows it."""
 _MOST, _LEAST = 48_000, 16_000
-"""Bits a second and channel."""
+"""Bits per second and channel."""
 
 
 def bit_rate(stems: int, channels: int, seconds: float) -> int:
-    """Choose the bits a second for each stem: 96 kbit/s in stereo, less for very long tracks."""
+    """Choose the bit rate of each stem: 96 kbit/s in stereo, less for very long tracks."""
     affordable = _BUDGET * 8 / max(stems * channels * seconds, 1)
     return channels * int(min(max(affordable, _LEAST), _MOST))
 
 
-def pieces(blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """Cut a stream at `RATE` into overlapping pieces.
+def pieces(blocks: Iterable[Audio], length: int) -> Iterator[Audio]:
+    """Cut a stream at `RATE` with ``length`` samples into overlapping pieces.
 
     Yields
     ------
     ndarray, shape (channels, samples)
         Piece k holds the samples from ``k * PIECE - MARGIN`` to
-        ``(k + 1) * PIECE + MARGIN``, as far as there are any.
+        ``(k + 1) * PIECE + MARGIN``, within the stream.
     """
-    held: list[Audio] = []
-    size = 0
-    start = 0  # how far what is held begins before the piece's own start
-    for block in blocks:
-        held.append(block)
-        size += block.shape[-1]
-        while size >= start + PIECE + MARGIN:
-            joined = np.concatenate(held, axis=-1)
-            yield joined[:, : start + PIECE + MARGIN]
-            held = [joined[:, start + PIECE - MARGIN :]]
-            size = held[0].shape[-1]
-            start = MARGIN
-    if size > start:
-        yield np.concatenate(held, axis=-1)
+    reader = BlockReader(blocks)
+    for start in range(0, count_pieces(length) * PIECE, PIECE):
+        yield reader.read(max(0, start - MARGIN), min(start + PIECE + MARGIN, length))
 
 
 def encode_opus(piece: Audio, bits: int) -> bytes:
-    """Compress a piece to a file of its own: Opus in Ogg.
+    """Compress a piece to a complete file: Opus in Ogg.
 
     Parameters
     ----------
     piece : ndarray, shape (channels, samples), float32
         At `RATE`, one or two channels.
     bits : int
-        Bits a second.
+        Bits per second.
     """
     layout = "mono" if len(piece) == 1 else "stereo"
     file = io.BytesIO()
@@ -93,5 +83,5 @@ def encode_opus(piece: Audio, bits: int) -> bytes:
 
 
 def count_pieces(length: int) -> int:
-    """Return how many pieces `pieces` makes of so many samples."""
+    """Return the number of pieces that `pieces` yields for a stream of this length."""
     return 1 + max(0, length - MARGIN) // PIECE

@@ -1,4 +1,4 @@
-"""The spectrogram of a stem: level over time and, on a musical scale, over frequency."""
+"""The spectrogram of a stem: level over time and over frequency, on a musical scale."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LOWEST = 40.0
 """Frequency at the lower edge, in Hz."""
 HIGHEST = 18000.0
 RANGE = 72.0
-"""From the faintest level shown to the loudest, in dB."""
+"""From the faintest visible level to the loudest, in dB."""
 
 _WINDOW_SECONDS = 0.09
 _BATCH = 64
 
 
 class Spectrogram:
-    """Gathers the spectrogram of a stem from blocks, in memory that does not grow.
+    """Computes the spectrogram of a stem from blocks, in constant memory.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ class Spectrogram:
 
 
 def shades(power: NDArray[np.float64], loudest: float, levels: int) -> NDArray[np.uint8]:
-    """Turn powers into shades, 0 for what is `RANGE` below the loudest or less.
+    """Turn powers into shades; 0 for powers `RANGE` or more below the loudest.
 
     Parameters
     ----------
     power : ndarray
     loudest : float
-        The power that gets the last shade; 0 makes everything the first.
+        The power of the last shade; 0 gives everything the first shade.
     levels : int
         Shades, at most 256.
     """
@@ -93,15 +93,15 @@ def shades(power: NDArray[np.float64], loudest: float, levels: int) -> NDArray[n
 class _Rows:
     """The means of a spectrum over bands of equal musical width.
 
-    By differences of the running sum, which no matrix product of this shape
-    beats and which leaves the other cores alone.
+    Computed by differences of the running sum, which is faster than a matrix
+    product of this shape and uses only one core.
     """
 
     def __init__(self, size: int, sample_rate: int, rows: int) -> None:
         highest = min(HIGHEST, sample_rate / 2)
         edges = np.geomspace(min(LOWEST, highest / 2), highest, rows + 1) * size / sample_rate
         middle = (edges[:-1] + edges[1:]) / 2
-        # Where a band is narrower than a bin, it is widened to one.
+        # A band that is narrower than a bin is widened to one.
         half = np.maximum(np.diff(edges), 1) / 2
         # Bin k reaches from k to k + 1 in the running sum.
         bounds = np.clip(np.stack([middle - half, middle + half]) + 0.5, 0, size // 2 + 1)

@@ -1,4 +1,4 @@
-"""The waveform of a stem: its peaks and its loudness over time, as the path of an SVG."""
+"""The waveform of a stem: its peaks and its loudness over time, as SVG paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEIGHT = 100
 
 
 class Waveform:
-    """Gathers the outline of a stem from blocks, in memory that does not grow.
+    """Computes the outline of a stem from blocks, in constant memory.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Waveform:
 
     @property
     def loudness(self) -> NDArray[np.float64]:
-        """Root of the mean square of each column."""
+        """Root mean square of each column."""
         loudness: NDArray[np.float64] = np.sqrt(self._powers / np.maximum(self._counts, 1))
         return loudness
 
@@ -65,7 +65,7 @@ def outline(sizes: NDArray[np.float64], full_scale: float) -> str:
     """
     middle = HEIGHT / 2
     scaled = np.clip(sizes / full_scale if full_scale else sizes * 0, 0, 1) * middle
-    # Silence stays visible as a hair line.
+    # Keep silence visible as a hairline.
     heights = np.maximum(scaled, 0.4)
     upper = [f"{x} {middle - h:.1f}" for x, h in enumerate(heights)]
     lower = [f"{x} {middle + h:.1f}" for x, h in enumerate(heights)]

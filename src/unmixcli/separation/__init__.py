@@ -1,1 +1,1 @@
-"""A recording in, stems out: the order, the plan, one recording and many."""
+"""Separate recordings: the order, the plan, one recording, and a batch."""

@@ -1,58 +1,39 @@
-"""Many recordings, one after the other: what is done is skipped, what fails is told."""
+"""Separate many recordings: skip finished ones, report failures, go on."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..audio.formats import Encoding
 from ..audio.reading import Excerpt, open_excerpt
-from ..errors import UnmixError
-from ..models.default import choose_model, likely_card
+from ..errors import BusyError, DoneError, UnmixError
+from ..files.paths import exists
 from ..models.interface import Progress
 from ..models.registry import Registry
-from ..options.config import AUTO, SeparationConfig
+from ..options.config import SeparationConfig
 from ..stems.destination import Destination
-from ..stems.manifest import Recipe
-from ..stems.names import Claims, Namer
-from ..words import display
-from .inputs import STDIN, Found, find_recordings, spool
-from .plan import Plan
+from ..stems.names import Claims
+from ..words import display, sentence_of
+from .inputs import Found, find_recordings, spool
+from .listening import missing_page
+from .order import Order
+from .results import Outcome, Skipped
 
 if TYPE_CHECKING:
     from ..models.store import Report
-    from .separator import SeparatedTrack, Separator
+    from .separator import Separator
 
 log = logging.getLogger("unmixcli")
 
+POLL_SECONDS = 1.0
+"""Seconds between two checks on a recording that another process is separating."""
+
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A recording whose stems were there already."""
-
-    stems: dict[str, Path]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one recording.
-
-    Attributes
-    ----------
-    source : str or None
-        What was asked for; None if that was nothing that could be opened.
-    result : SeparatedTrack, Skipped or UnmixError
-    """
-
-    source: str | None
-    result: SeparatedTrack | Skipped | UnmixError
+Fetching = Callable[[], "AbstractContextManager[Report]"]
 
 
 class Batch:
@@ -61,53 +42,50 @@ class Batch:
     Parameters
     ----------
     config : SeparationConfig
-    load : callable
-        Returns a loaded model; called when there is something to separate.
     watch : callable
-        Takes an `Excerpt` and returns a context manager that gives the
+        Takes an `Excerpt` and returns a context manager that yields the
         callback for its progress.
     fetching : callable
-        Returns a context manager that gives the callback for what is fetched
-        while a model is chosen, see `unmixcli.models.store.FetchEvent`.
+        Returns a context manager that yields the callback for downloads;
+        see `unmixcli.models.store.FetchEvent`.
+    loaded : callable, optional
+        Takes the `Separator` when its model is loaded, which happens before
+        the first recording that is not skipped.
 
     Attributes
     ----------
     problems : list of Problem
-        Plugins and tables of catalogues that were left out.
+        Plugins and catalogue entries that could not be used.
     place : str
-        Of the recording in work among all, such as ``3/100``; empty for one.
+        Position of the current recording, such as ``3/100``; empty if there is only one.
 
     Raises
     ------
     UsageError
         If the options make no sense for the model.
     ModelError
-        If there is no such model.
+        If the model is unknown.
     """
 
     def __init__(
         self,
         config: SeparationConfig,
-        load: Callable[[SeparationConfig], Separator],
         watch: Watch,
-        fetching: Callable[[], AbstractContextManager[Report]],
+        fetching: Fetching,
+        loaded: Callable[[Separator], None] = lambda separator: None,
     ) -> None:
-        Encoding.of(config)
-        self._config = config
-        self._load = load
+        self._registry = Registry()
+        self._order = Order.of(config, self._registry)
         self._watch = watch
         self._fetching = fetching
-        self._registry = Registry()
-        self.problems = self._registry.problems
-        self._card = likely_card(self._registry, config.model)
-        self._plan = Plan.of(config, self._card.targets)
-        self._namer = Namer.of(config, self._card.name, self._plan.names)
+        self._loaded = loaded
         self._claims = Claims()
         self._separator: Separator | None = None
+        self.problems = self._registry.problems
         self.place = ""
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
-        """Separate recordings; a failure of one does not stop the next.
+        """Separate recordings; a failure does not stop the batch.
 
         Parameters
         ----------
@@ -117,7 +95,7 @@ class Batch:
         Yields
         ------
         Outcome
-            One for each recording, as soon as it is done.
+            One for each recording, as soon as it is finished.
 
         Raises
         ------
@@ -125,71 +103,92 @@ class Batch:
             If the model cannot be loaded.
         """
         everything = find_recordings(inputs)
+        self._claims = Claims(
+            found.path for found in everything if isinstance(found, Found) and not found.is_stdin
+        )
+        busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
-            self.place = f"{number}/{len(everything)}" if len(everything) > 1 else ""
+            self._show_place(number, len(everything))
             if isinstance(found, UnmixError):
                 yield Outcome(None, found)
                 continue
-            source = str(found.path)
-            try:
-                opened = self._open(found)
-            except UnmixError as error:
-                yield Outcome(source, error)
+            outcome = self._outcome(found)
+            if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
+                busy.append((number, found))  # another run is working on it: continue with the rest
                 continue
-            if isinstance(opened, Skipped):
-                yield Outcome(source, opened)
-                continue
-            # Not before there is something to separate: it may have to be fetched.
-            self._separator = self._separator or self._load(self._config)
-            yield Outcome(source, self._separate(self._separator, *opened))
+            yield outcome
+        for number, found in busy:
+            self._show_place(number, len(everything))
+            while isinstance((outcome := self._outcome(found)).result, BusyError):
+                time.sleep(POLL_SECONDS)
+            yield outcome
 
-    def _open(self, found: Found) -> tuple[Excerpt, Destination] | Skipped:
-        if found.path is STDIN or found.path.exists():
-            self._choose_model()
-        config = self._config
-        content = None
+    def _show_place(self, number: int, count: int) -> None:
+        self.place = f"{number}/{count}" if count > 1 else ""
+
+    def _outcome(self, found: Found) -> Outcome:
+        """Separate one recording; return any failure as its outcome."""
+        source = str(found.path)
+        try:
+            destination, recording = self._open(found)
+            if recording is None:
+                return Outcome(source, self._skipped(destination))
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        separator = self._load()  # without a model there is no going on
+        try:
+            try:
+                with self._watch(recording) as progress:
+                    track = separator.separate_file(recording, progress, destination=destination)
+            except DoneError:
+                return Outcome(source, self._skipped(destination))
+        except Exception as error:
+            return Outcome(source, _failure(found, error))
+        return Outcome(source, track)
+
+    def _skipped(self, destination: Destination) -> Skipped:
+        return Skipped(destination.stems, missing_page(self._order, destination))
+
+    def _load(self) -> Separator:
+        """Load the model before the first separation; it may have to be downloaded."""
+        if self._separator is None:
+            # Imported here because it needs torch, which skipping does not.
+            from .separator import Separator
+
+            with self._fetching() as report:
+                self._separator = Separator.of(self._order, self._registry, report)
+            self._loaded(self._separator)
+        return self._separator
+
+    def _open(self, found: Found) -> tuple[Destination, Excerpt | None]:
+        """Work out where the stems go; open the recording unless they are there."""
         path = found.path
-        if path is STDIN:
+        if self._order.open and (found.is_stdin or exists(path)):
+            with self._fetching() as report:
+                self._order = self._order.settled(self._registry, report)
+        order, config = self._order, self._order.config
+        content = None
+        if found.is_stdin:
             content, path = spool(config.temp_dir), Path("stdin")
         destination = Destination.of(
-            config, self._plan, self._namer, path, content, found.subfolder
+            order.namer,
+            order.plan.names,
+            path,
+            content,
+            found.subfolder,
+            with_tags=config.tags,
+            by_content=config.compare_content,
         )
         self._claims.claim(path, destination.stems.values())
-        if config.skip_existing and not destination.missing(self._recipe):
-            return Skipped(destination.stems)
+        if config.skip_existing and not destination.missing(order.recipe):
+            return destination, None
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
-        return recording, destination
+        return destination, recording
 
-    def _choose_model(self) -> None:
-        """Settle on a model, once there is something that needs one."""
-        config = self._config
-        if config.model != AUTO:
-            return
-        with self._fetching() as report:
-            model = choose_model(
-                self._registry,
-                config.model,
-                self._plan.targets,
-                offline=config.offline,
-                progress=report,
-            )
-        self._config = config.model_copy(update={"model": model})
-        self._card = self._registry.resolve(model).card
-        self._namer = Namer.of(self._config, self._card.name, self._plan.names)
 
-    def _separate(
-        self, separator: Separator, recording: Excerpt, destination: Destination
-    ) -> SeparatedTrack | UnmixError:
-        try:
-            with self._watch(recording) as progress:
-                return separator.separate_file(recording, progress, destination=destination)
-        except UnmixError as error:
-            return error
-        except Exception as error:  # a model's own failure is no reason to give up the others
-            log.debug("separating failed", exc_info=True)
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            return UnmixError(f"{display(recording.path)} could not be separated: {words}")
-
-    @cached_property
-    def _recipe(self) -> Recipe:
-        return Recipe.of(self._config, self._card, self._plan.targets, self._plan.names)
+def _failure(found: Found, error: Exception) -> UnmixError:
+    """Put an error into words: a bug or a strange file must not stop the batch."""
+    if isinstance(error, UnmixError):
+        return error
+    log.debug("separating failed", exc_info=error)
+    return UnmixError(f"{display(found.path)} could not be separated: {sentence_of(error)}")

@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Choose the device to compute on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..errors import UsageError
 
 
 def resolve_device(name: str) -> str:
-    """Turn ``auto`` into the best device there is, and check any other.
+    """Turn ``auto`` into the best available device, and check any other name.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def resolve_device(name: str) -> str:
     UsageError
         If this machine has no such device.
     """
-    import torch  # here, so that listing models and showing help stay light
+    import torch  # here, so that listing models and showing help stay fast
 
     cards = torch.cuda.device_count() if torch.cuda.is_available() else 0
     mps = torch.backends.mps.is_available()
@@ -32,13 +32,13 @@ def resolve_device(name: str) -> str:
     if name.startswith("cuda"):
         wanted = int(name.partition(":")[2] or 0)
         # NVIDIA's default rounds the factors of convolutions and recurrent layers to
-        # ten bits; the stems are to be those of the processor.
+        # ten bits; stems must not depend on the device.
         torch.backends.cudnn.allow_tf32 = False
         if wanted >= cards:
-            there = f"only {cards}" if cards else "none"
+            found = f"only {cards}" if cards else "no CUDA device"
             raise UsageError(
-                f"device {name} is not there: PyTorch finds {there} here; use --device cpu"
+                f"device {name} is not available: PyTorch finds {found}; use --device cpu"
             )
     if name == "mps" and not mps:
-        raise UsageError("device mps is not there: it needs a Mac with Apple silicon")
+        raise UsageError("device mps is not available: it needs a Mac with Apple silicon")
     return name

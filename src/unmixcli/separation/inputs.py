@@ -1,7 +1,8 @@
-"""Which recordings a list of arguments means."""
+"""Find the recordings that a list of arguments names."""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError, UnmixError
+from ..files.documents import DocumentError, read_bytes
+from ..files.paths import exists, expand, is_folder, real
 from ..files.scratch import open_scratch, scratch_error
 from ..stems.manifest import MANIFEST, stems_in
 from ..words import display
@@ -23,91 +26,100 @@ EXTENSIONS = frozenset((
     "m4v", "mpg", "mpeg",
 ))
 # fmt: on
-"""Files that are taken from a folder; a file named by itself may have any name."""
+"""Extensions of recordings in folders; a file named directly may have any extension."""
 
-STDIN = Path("-")
-"""What stands for the recording on standard input."""
+STDIN = "-"
+"""The argument for standard input."""
 
 _MAGIC = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A recording that was asked for.
+    """A recording to separate.
 
     Attributes
     ----------
     path : Path
-        Its file, or the very object `STDIN`: a file may have the same name.
+        Its file, or ``-`` for standard input.
     subfolder : Path
-        Where it lies below the folder that was asked for; its stems are to
-        lie alike.
+        Its folder below the given folder; its stems go to the same place
+        below the output folder.
+    is_stdin : bool
+        Whether it comes from standard input: a file may be called ``-`` too.
     """
 
     path: Path
     subfolder: Path = Path()
+    is_stdin: bool = False
 
 
 def find_recordings(arguments: Iterable[str | Path]) -> list[Found | UnmixError]:
-    """Find all recordings that are meant, and drop what is named twice.
+    """Find all recordings; drop those that are named twice.
 
     Parameters
     ----------
     arguments : iterable of str or Path
-        Files, folders, patterns such as ``music/**/*.flac``, and as a str
-        ``-`` for standard input and ``@FILE`` for a list of files, folders and
-        patterns, ``@-`` for one on standard input.
+        Files, folders and patterns such as ``music/**/*.flac``. As a str also
+        ``-`` for standard input, ``@FILE`` for a list of files, folders and
+        patterns, and ``@-`` for such a list on standard input.
 
     Returns
     -------
     list of Found or UnmixError
-        In order; an error stands where nothing was found.
+        In order, with an error in place of an argument that matches nothing.
     """
-    words: list[Path | UnmixError] = []
+    words: list[Path | Found | UnmixError] = []
     for argument in arguments:
         if isinstance(argument, str) and argument.startswith("@"):
             words += _read_list(argument[1:])
+        elif argument == STDIN:
+            words.append(Found(Path(STDIN), is_stdin=True))
+        elif argument == "":
+            words.append(InputError('"" is not the name of a recording; write "." for this folder'))
         else:
-            words.append(STDIN if argument == "-" else Path(argument))
-    folders = [word for word in words if isinstance(word, Path) and word.is_dir()]
-    # One folder's content goes straight into the output folder; several keep their names there.
-    named = len({folder.resolve() for folder in folders}) > 1
+            words.append(Path(argument))
+    folders = [word for word in words if isinstance(word, Path) and is_folder(word)]
+    # The stems of one folder go straight into the output folder; several keep their names.
+    named = len({real(folder) for folder in folders}) > 1
     found: list[Found | UnmixError] = []
-    seen: set[Path] = set()
+    seen: set[Path | None] = set()
     for word in words:
         if isinstance(word, UnmixError):
             found.append(word)
             continue
-        recordings = list(_expand(word, named))
-        if not recordings:
-            kind = "has no recording in it" if word.is_dir() else "matches no recording"
+        recordings = [word] if isinstance(word, Found) else list(_expand(word, named))
+        if not recordings and isinstance(word, Path):
+            kind = "contains no recordings" if is_folder(word) else "matches no recordings"
             found.append(InputError(f"{display(word)} {kind}"))
         for recording in recordings:
-            path = recording.path
-            if (resolved := path if path is STDIN else path.resolve()) not in seen:
-                seen.add(resolved)
+            key = None if recording.is_stdin else real(recording.path)
+            if key not in seen:
+                seen.add(key)
                 found.append(recording)
     return found
 
 
 def spool(temp_dir: Path | None = None) -> BinaryIO:
-    """Copy standard input to a temporary file, for it can be read only once.
+    """Copy standard input to a temporary file, because it can be read only once.
 
     Parameters
     ----------
     temp_dir : Path, optional
-        Where that file goes.
+        Folder of the temporary file.
 
     Raises
     ------
     InputError
-        If nothing comes.
+        If standard input is empty.
     SpoolError
-        If there is no room.
+        If the disk has no room.
     """
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError("standard input is closed: pipe a recording into it, as in … | unmix")
     stream = sys.stdin.buffer
     if stream.isatty():
-        raise InputError("standard input is a terminal: send a recording into it, as in … | unmix")
+        raise InputError("standard input is a terminal: pipe a recording into it, as in … | unmix")
     file = open_scratch(temp_dir)
     try:
         while data := stream.read(2**20):
@@ -119,42 +131,69 @@ def spool(temp_dir: Path | None = None) -> BinaryIO:
         raise scratch_error(error) from None
     if not file.tell():
         file.close()
-        raise InputError("nothing came on standard input")
+        raise InputError("standard input is empty")
     return file
 
 
 def _read_list(name: str) -> list[Path | UnmixError]:
-    """Read one name a line, or as ``find -print0`` writes them; ``#`` begins a remark."""
+    """Read names from lines, or as ``find -print0`` writes them; skip lines with ``#``."""
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).expanduser().read_bytes()
+        if name != "-":
+            data = read_bytes(expand(name))
+        elif sys.stdin is None:
+            return [InputError("standard input is closed: there is no list to read")]
+        else:
+            data = sys.stdin.buffer.read()
+    except DocumentError as error:
+        return [InputError(f"the list {display(Path(name))} cannot be read: {error}")]
     except OSError as error:
         return [InputError(f"the list {display(Path(name))} cannot be read: {error.strerror}")]
-    # As the system itself would decode a name that is not UTF-8.
+    # Decode names that are not UTF-8 as the system does.
     text = os.fsdecode(data.removeprefix(b"\xef\xbb\xbf"))
     lines = text.split("\0") if "\0" in text else text.splitlines()
     lines = [line.strip("\r\n") for line in lines]
     paths: list[Path | UnmixError] = [
-        Path(line).expanduser() for line in lines if line.strip() and not line.startswith("#")
+        expand(line) for line in lines if line.strip() and not line.startswith("#")
     ]
-    return paths or [InputError(f"the list {display(Path(name))} names no recording")]
+    return paths or [InputError(f"the list {display(Path(name))} names no recordings")]
 
 
 def _expand(word: Path, named: bool) -> Iterator[Found]:
-    if word is STDIN:
-        yield Found(word)
-    elif word.is_dir():
+    if is_folder(word):
         for path in _walk(word):
             below = path.relative_to(word).parent
-            yield Found(path, word.resolve().name / below if named else below)
-    elif _MAGIC.search(str(word)) and not word.exists():
+            yield Found(path, real(word).name / below if named else below)
+    elif _MAGIC.search(str(word)) and not exists(word):
         fixed = _fixed_part(word)
         wanted = bool(word.suffix) and not _MAGIC.search(word.suffix)
-        for name in sorted(glob.glob(str(word), recursive=True)):  # noqa: PTH207
-            path = Path(name)
+        for path in _matching(word, fixed):
             if path.is_file() and (wanted or _is_recording(path)):
                 yield Found(path, path.relative_to(fixed).parent)
     else:
         yield Found(word)
+
+
+def _matching(pattern: Path, fixed: Path) -> list[Path]:
+    """Return the paths that match a pattern, sorted; ``**`` does not follow links to folders."""
+    if "**" not in pattern.parts:
+        return sorted(map(Path, glob.glob(str(pattern))))  # noqa: PTH207
+    wanted = pattern.parts[len(fixed.parts) :]
+    found = []
+    for root, folders, files in os.walk(fixed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = Path(root).relative_to(fixed).parts
+        names = [name for name in files if not name.startswith(".")]
+        found += [Path(root, name) for name in names if _matches((*below, name), wanted)]
+    return sorted(found)
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Compare the parts of a path with those of a pattern, ``**`` standing for any folders."""
+    if not pattern or not parts:
+        return not pattern and not parts
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    return fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _fixed_part(pattern: Path) -> Path:
@@ -168,7 +207,7 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the recordings below a folder, without the stems that we put there ourselves."""
+    """Yield the recordings below a folder, except stems that this program wrote."""
     stems: set[Path] = set()
     for root, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,146 +1,136 @@
-"""Named sums of stems, and what a model has to be asked for to make them."""
+"""Decide what the model must estimate, and compute the outputs from its estimates."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio.blocks import BlockReader
 from ..errors import UsageError
-from ..options.config import SeparationConfig, split_mix
-
-MIXTURE = "mixture"
-REST = ("residual", "accompaniment")
-"""Names of what remains of the mixture without the targets."""
-
-PRESETS = {
-    "karaoke": "mixture-vocals",
-    "acapella": "vocals",
-    "drumless": "mixture-drums",
-    "bassless": "mixture-bass",
-}
-"""The mixes that have a name of their own."""
+from ..models.cards import ModelCard
+from ..options.config import SeparationConfig
+from ..options.mixes import MIXTURE, PRESETS, REST, parse_sum, split_mix
+from ..words import twin
 
 Audio = NDArray[np.float32]
+Row = Mapping[str, int]
+"""The weight of each of the model's stems, and of the mixture, in one output."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to ask a model for and what to make of its answer.
+    """What the model must estimate, and how the outputs are computed from it.
 
     Attributes
     ----------
     targets : tuple of str
-        Targets to estimate.
+        Targets that the model must estimate, in order.
     residual : bool
-        Whether the model is to estimate the residual too.
+        Whether the model must estimate the residual too, after them.
     names : tuple of str
         The stems and mixes that come out, in order.
-    stem_parts : ndarray, shape (outputs, stems)
-        How much of each of the model's stems is in each output.
-    mixture_part : ndarray, shape (outputs,)
-        How much of the mixture is.
+    parts : tuple of tuple of int
+        For each output, the weights of the model's stems and, last, of the
+        mixture.
     """
 
     targets: tuple[str, ...]
     residual: bool
     names: tuple[str, ...]
-    stem_parts: Audio
-    mixture_part: Audio
+    parts: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, config: SeparationConfig, available: Sequence[str]) -> Plan:
-        """Plan what a config asks for.
+    def of(cls, config: SeparationConfig, card: ModelCard, estimates_residual: bool) -> Plan:
+        """Plan the outputs that a config asks for.
 
         Parameters
         ----------
         config : SeparationConfig
-        available : sequence of str
-            The targets that the model has.
+        card : ModelCard
+        estimates_residual : bool
+            Whether the model estimates a residual itself; otherwise it is the
+            mixture minus the targets.
 
         Raises
         ------
         UsageError
-            If a mix speaks of what there is not, or has the name of a stem.
+            If a mix names something unknown, or has the name of a stem.
         """
-        mixes = [(name, _parse(name, text, available)) for name, text in _mixes(config)]
+        available = card.targets
+        mixes = [(name, parse_sum(name, text, available)) for name, text in _mixes(config)]
         alone = bool(config.preset) if config.only_mixes is None else config.only_mixes
         if alone and not mixes:
-            raise UsageError("there is no mix to write: give a --mix or a --preset")
+            raise UsageError("there is no mix to write: add --mix or --preset")
         used = {term for _, terms in mixes for _, term in terms}
         targets = config.targets or tuple(available)
         if not config.targets and (alone or config.preset):
             needed = tuple(target for target in available if target in used)
-            # What remains is what remains of all targets, if none is named.
+            # If no target is named, the residual is the mixture minus all targets.
             targets = needed or targets
             if not needed and not used & set(REST):
-                raise UsageError("the mixes take no stem, so there is nothing to separate")
+                raise UsageError("the mixes use no stem, so there is nothing to separate")
         residual = config.residual or bool(used.difference(targets) & set(REST))
         rest = REST[1] if len(targets) == 1 else REST[0]
-        stems = (*targets, rest) if residual else targets
-        written: tuple[str, ...] = ()
+        rows = {target: _row(target, card) for target in targets}
+        if residual:
+            rows[rest] = {rest: 1} if estimates_residual else _sum({MIXTURE: 1}, rows, -1)
+        written: list[str] = []
         if not alone:
-            written = stems if config.residual else targets
-        _refuse_twins([*written, *(name for name, _ in mixes)])
-        rows = np.zeros((len(written) + len(mixes), len(stems) + 1), np.float32)
-        for k in range(len(written)):
-            rows[k, k] = 1
-        for row, (name, terms) in zip(rows[len(written) :], mixes, strict=True):
-            for sign, term in terms:
-                row[_column(name, term, stems)] += sign
+            written = [*targets, rest] if config.residual else list(targets)
         names = (*written, *(name for name, _ in mixes))
-        return cls(targets, residual, names, rows[:, :-1], rows[:, -1])
-
-    @property
-    def plain(self) -> bool:
-        """Whether the outputs are just the model's stems."""
-        outputs, stems = self.stem_parts.shape
-        return outputs == stems and np.array_equal(self.stem_parts, np.eye(stems))
+        if name := twin(names):
+            raise UsageError(
+                f"two stems or mixes would be called {name!r}; call the mix something else, "
+                "or write only mixes with --only-mixes"
+            )
+        outputs = [rows[name] for name in written]
+        outputs += [_mix(name, terms, rows, rest) for name, terms in mixes]
+        own = residual and estimates_residual
+        needs = {term for row in (*rows.values(), *outputs) for term in row}
+        asked = dict.fromkeys((*targets, *card.estimated))
+        estimated = tuple(target for target in asked if target in needs)
+        columns = (*estimated, *([rest] if own else []), MIXTURE)
+        parts = tuple(tuple(row.get(term, 0) for term in columns) for row in outputs)
+        return cls(estimated, own, names, parts)
 
     def mix(self, stems: Iterable[Audio], mixture: Iterable[Audio]) -> Iterator[Audio]:
-        """Make the outputs.
+        """Compute the outputs.
 
         Parameters
         ----------
         stems : iterable of ndarray, shape (stems, channels, samples)
         mixture : iterable of ndarray, shape (channels, samples)
-            Adds up to the same length, in blocks of any size; not touched if
-            no output has a part of it.
+            Of the same total length, in blocks of any size; not read if no
+            output needs it.
 
         Yields
         ------
         ndarray, shape (outputs, channels, samples)
         """
-        if self.plain:
+        count = len(self.targets) + self.residual
+        plain = tuple(tuple(int(k == n) for k in range(count + 1)) for n in range(count))
+        if self.parts == plain:
             yield from stems
             return
-        lockstep = _Lockstep(mixture)
+        needs_mixture = any(row[-1] for row in self.parts)
+        reader, done = BlockReader(mixture), 0
         for block in stems:
-            out: Audio = np.tensordot(self.stem_parts, block, 1)
-            if self.mixture_part.any() and block.shape[-1]:
-                out += self.mixture_part[:, np.newaxis, np.newaxis] * lockstep.take(block.shape[-1])
+            if not block.shape[-1]:
+                continue
+            end = done + block.shape[-1]
+            terms = [*block, reader.read(done, end)] if needs_mixture else list(block)
+            done = end
+            out = np.zeros((len(self.parts), *block.shape[1:]), np.float32)
+            for k, row in enumerate(self.parts):
+                # Add the stems first and the mixture last, so that the residual is
+                # exactly the mixture minus the sum of the stems.
+                for part, term in zip(row, terms, strict=False):
+                    if part:
+                        out[k] += part * term
             yield out
-
-
-class _Lockstep:
-    """A stream in blocks of the sizes that are asked for."""
-
-    def __init__(self, blocks: Iterable[Audio]) -> None:
-        self._blocks = iter(blocks)
-        self._rest: Audio | None = None
-
-    def take(self, count: int) -> Audio:
-        parts: list[Audio] = []
-        while count:
-            if self._rest is None or not self._rest.shape[-1]:
-                self._rest = next(self._blocks)
-            part, self._rest = self._rest[..., :count], self._rest[..., count:]
-            parts.append(part)
-            count -= part.shape[-1]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, -1)
 
 
 def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:
@@ -149,42 +139,30 @@ def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:
     ]
 
 
-def _parse(name: str, expression: str, targets: Sequence[str]) -> list[tuple[int, str]]:
-    """Turn ``a+b-c`` into signed terms, knowing that a target may have a minus in its name."""
-    known = sorted({*targets, MIXTURE, *REST}, key=len, reverse=True)
-    term = re.compile(rf"\s*([+-]?)\s*({'|'.join(map(re.escape, known))})\s*(?=[+-]|$)")
-    terms: list[tuple[int, str]] = []
-    position = 0
-    while position < len(expression):
-        found = term.match(expression, position)
-        if found is None or (terms and not found[1]):
-            wrong = expression[position:].strip()
-            wrong = re.split(r"(?<=.)[+-]", wrong)[0].lstrip("+- ") or wrong
-            raise UsageError(
-                f"mix {name}: {wrong!r} in {expression!r} is none of {', '.join(targets)}, "
-                f"{MIXTURE}, {REST[0]}; write it as a+b-c"
-            )
-        terms.append((-1 if found[1] == "-" else 1, found[2]))
-        position = found.end()
-    return terms
+def _row(target: str, card: ModelCard) -> Row:
+    if target != card.rest:
+        return {target: 1}
+    return {MIXTURE: 1} | dict.fromkeys(card.estimated, -1)
 
 
-def _column(mix: str, term: str, stems: Sequence[str]) -> int:
-    if term in stems:
-        return stems.index(term)
-    if term == MIXTURE:
-        return -1
-    if term in REST:  # under the other of its names
-        return len(stems) - 1
-    raise UsageError(f"mix {mix} needs the target {term}, which --targets leaves out")
+def _sum(start: Row, rows: Mapping[str, Row], sign: int) -> Row:
+    total = dict(start)
+    for row in rows.values():
+        for term, part in row.items():
+            total[term] = total.get(term, 0) + sign * part
+    return total
 
 
-def _refuse_twins(names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            raise UsageError(
-                f"two stems or mixes would be called {name!r}; call the mix something else, "
-                "or write only mixes with --only-mixes"
-            )
-        seen.add(name.casefold())
+def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], rest: str) -> Row:
+    total: Row = {}
+    for sign, term in terms:
+        if term == MIXTURE:
+            row: Row = {MIXTURE: 1}
+        elif term in rows:
+            row = rows[term]
+        elif term in REST:  # under its other name
+            row = rows[rest]
+        else:
+            raise UsageError(f"mix {name} needs the target {term}, which --targets leaves out")
+        total = _sum(total, {term: row}, sign)
+    return total

@@ -1,5 +1,5 @@
-"""Signal processing on torch tensors: pure functions and the streams made of them.
+"""Signal processing on torch tensors: pure functions, and streams built from them.
 
-Spectra are laid out (..., frames, bins), bins contiguous, so that frames can
-arrive in blocks and every pass over a range of bins works in cache.
+Spectra have the shape (..., frames, bins) with contiguous bins, so that frames
+can arrive in blocks and every pass over a range of bins works in cache.
 """

@@ -1,17 +1,17 @@
-"""Multichannel Wiener filtering, its parameters estimated by expectation-maximisation.
+"""Multichannel Wiener filtering, with parameters estimated by expectation-maximisation.
 
-Every source is modelled as Gaussian with a power v_j(t, f) and a spatial
-covariance R_j(f). An iteration measures both on the latest estimates and
-filters the mixture with them::
+Every source is modelled as Gaussian, with a power v_j(t, f) and a spatial
+covariance R_j(f). An iteration measures both on the latest estimates Y_j and
+filters the mixture X with them::
 
     v_j = mean over channels of |Y_j|^2
     R_j = sum_t Y_j Y_j^H / (eps + sum_t v_j)
     C   = sum_j v_j R_j + sqrt(eps) I
     Y_j = v_j R_j C^-1 X
 
-One and two channels are treated in closed form. Complex numbers are handled
-as separate real and imaginary planes, which contiguous real arithmetic runs
-through several times faster than through interleaved complex numbers.
+One and two channels are computed in closed form. Complex numbers are kept as
+separate real and imaginary planes, because contiguous real arithmetic is several
+times faster than arithmetic on interleaved complex numbers.
 
 References
 ----------
@@ -34,27 +34,32 @@ SCALE = 10.0
 
 
 def squared_scale(peak: torch.Tensor) -> torch.Tensor:
-    """Return the square of what the reference divides a window by.
+    """Return the square of the factor by which the reference divides a window.
 
-    Instead of scaling the data by 1/s and the result by s, the two
-    regularisations are scaled by s^2: the same numbers with fewer passes.
+    Instead of scaling the data by 1/s and the result by s, the filter scales its
+    two regularisations by s^2: the same numbers with fewer passes.
 
     Parameters
     ----------
     peak : Tensor, scalar
         Largest magnitude of the mixture in the window.
+
+    Examples
+    --------
+    >>> squared_scale(torch.tensor(30.0)), squared_scale(torch.tensor(2.0))
+    (tensor(9.), tensor(1.))
     """
     return (peak / SCALE).clamp_min(1.0).square()
 
 
 @dataclass
 class MixtureSpectrum:
-    """The mixture's spectrum in planes, with its covariance at each frame and bin.
+    """The mixture's spectrum as planes, with its covariance at each frame and bin.
 
     Attributes
     ----------
     planes : tuple of Tensor, each of shape (frames, bins)
-        Real and imaginary part of each channel in turn.
+        Real and imaginary part of each channel, in order.
     covariance : Tensor, shape (1 or 4, frames, bins)
         ``|X|^2``; for two channels ``|X1|^2, |X2|^2`` and the real and imaginary
         part of ``X1 X2*``.
@@ -83,12 +88,12 @@ class MixtureSpectrum:
 
 @dataclass
 class Statistics:
-    """Sums over frames that the spatial covariances are made of.
+    """Sums over frames, from which the spatial covariances are computed.
 
     Attributes
     ----------
     outer : Tensor, shape (sources, 1 or 4, bins)
-        Sum of ``Y_j Y_j^H``, laid out as `MixtureSpectrum.covariance`.
+        Sum of ``Y_j Y_j^H``, in the layout of `MixtureSpectrum.covariance`.
     power : Tensor, shape (sources, bins)
         Sum of ``v_j``.
     """
@@ -97,7 +102,7 @@ class Statistics:
     power: torch.Tensor
 
     def spatial_covariance(self, scale: torch.Tensor) -> torch.Tensor:
-        """Return R_j, shape (sources, 1 or 4, bins), for a window of that `squared_scale`."""
+        """Return R_j, shape (sources, 1 or 4, bins), for a window with this `squared_scale`."""
         return self.outer / (self.power + EPS * scale).unsqueeze(1)
 
 
@@ -171,7 +176,7 @@ def wiener_filter(
     scale : Tensor, scalar
         `squared_scale` of the window.
     out : Tensor, shape (sources, channels, frames, bins), complex64
-        Where the estimates go; may cover fewer sources than there are, the first ones.
+        Receives the estimates; may cover only the first sources.
 
     Returns
     -------
@@ -207,9 +212,9 @@ def _whiten(
 ) -> tuple[torch.Tensor, ...]:
     """Solve ``(A + ridge I) W = X`` for a Hermitian 2x2 matrix A at each frame and bin.
 
-    The determinant is written ``det A + ridge tr A + ridge^2`` with ``det A``
-    kept from going below zero, which only rounding can do: near-mono mixtures
-    stay finite.
+    The determinant is computed as ``det A + ridge tr A + ridge^2``. Rounding can
+    make ``det A`` negative, so it is clamped at zero: near-mono mixtures stay
+    finite.
     """
     a11, a22, re, im = mixed
     x1r, x1i, x2r, x2i = planes

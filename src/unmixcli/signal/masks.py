@@ -1,8 +1,8 @@
 """First estimates of the sources, as real gains on the mixture's spectrum.
 
-A network's estimate of a magnitude is a gain times the mixture's, and both
-kinds of first estimate keep the mixture's phase, so a real gain for every
-source, channel, frame and bin says all there is. An estimate is then
+A network's estimate of a magnitude is a gain times the mixture's magnitude, and
+both kinds of first estimate keep the mixture's phase. A real gain for every
+source, channel, frame and bin therefore describes an estimate completely: it is
 ``gains * mixture``, and no phase has to be computed.
 """
 
@@ -11,11 +11,11 @@ from __future__ import annotations
 import torch
 
 EPS = 1e-10
-"""Regularisation of every division by a model's energy, as in the reference."""
+"""Regularisation of every division by a model's energy, as in the reference implementation."""
 
 
 def residual_gain(gains: torch.Tensor) -> torch.Tensor:
-    """Gain of what the sources leave of the mixture's magnitude.
+    """Return the gain of the residual: what remains of the mixture's magnitude.
 
     Parameters
     ----------
@@ -27,6 +27,11 @@ def residual_gain(gains: torch.Tensor) -> torch.Tensor:
     Tensor, shape (1, channels, frames, bins)
         ``max(0, 1 - sum of gains)``: the magnitude model of a residual,
         ``max(0, |X| - sum of V_j)``, divided by ``|X|``.
+
+    Examples
+    --------
+    >>> residual_gain(torch.tensor([[[[0.5, 0.9]]], [[[0.25, 0.8]]]]))
+    tensor([[[[0.2500, 0.0000]]]])
     """
     return (1 - gains.sum(0, keepdim=True)).clamp_min_(0)
 
@@ -34,14 +39,14 @@ def residual_gain(gains: torch.Tensor) -> torch.Tensor:
 def ratio_mask(
     gains: torch.Tensor, magnitude: torch.Tensor, alpha: float = 1.0, residual: bool = False
 ) -> torch.Tensor:
-    """Generalised Wiener filter: each source's share of the sum of the models.
+    """Compute the generalised Wiener filter: each source's share of the sum of all models.
 
     Parameters
     ----------
     gains : Tensor, shape (sources, channels, frames, bins)
         Non-negative.
     magnitude : Tensor, shape (channels, frames, bins)
-        Of the mixture.
+        Magnitude of the mixture.
     alpha : float
         Exponent of the magnitudes; 2 gives the classic Wiener filter.
     residual : bool
@@ -55,6 +60,14 @@ def ratio_mask(
     ----------
     A. Liutkus and R. Badeau, "Generalized Wiener filtering with fractional
     power spectrograms", ICASSP 2015.
+
+    Examples
+    --------
+    >>> gains = torch.tensor([0.9, 0.3]).view(2, 1, 1, 1)
+    >>> ratio_mask(gains, torch.ones(1, 1, 1)).flatten()
+    tensor([0.7500, 0.2500])
+    >>> ratio_mask(gains, torch.ones(1, 1, 1), alpha=2.0).flatten()
+    tensor([0.9000, 0.1000])
     """
     models = (gains * magnitude).pow_(alpha)
     total = models.sum(0, keepdim=True)
@@ -66,7 +79,7 @@ def ratio_mask(
 
 
 def gains_of_magnitudes(magnitudes: torch.Tensor, mixture: torch.Tensor) -> torch.Tensor:
-    """Express magnitude estimates as gains on the mixture, 0 where the mixture is 0.
+    """Convert magnitude estimates to gains on the mixture; 0 where the mixture is 0.
 
     Parameters
     ----------
@@ -78,13 +91,13 @@ def gains_of_magnitudes(magnitudes: torch.Tensor, mixture: torch.Tensor) -> torc
     -------
     Tensor, shape (sources, channels, frames, bins)
     """
-    # Zero times infinity is not a number, so the zeros are replaced before dividing.
+    # Zero times infinity is not a number, so replace the zeros before dividing.
     gains = magnitudes / torch.where(mixture > 0, mixture, 1)
     return gains.mul_(mixture > 0)
 
 
 def apply_gains(gains: torch.Tensor, mixture: torch.Tensor, out: torch.Tensor) -> None:
-    """Write the estimates ``gains * mixture``, without a product of complex numbers.
+    """Write the estimates ``gains * mixture``, without multiplying complex numbers.
 
     Parameters
     ----------

@@ -1,23 +1,23 @@
-"""The short-time Fourier transform, its inverse, and both in blocks.
+"""The short-time Fourier transform and its inverse, for whole signals and for blocks.
 
 A stream of audio is extended by reflection, cut into stretches that overlap by
-``n_fft - hop`` samples, transformed, and put together again by overlap-add.
-Whatever the sizes of the blocks, the numbers are those of the whole signal.
+``n_fft - hop`` samples, transformed, and joined again by overlap-add. The result
+does not depend on the sizes of the blocks.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Audio = NDArray[np.float32]
+from ..audio.blocks import BlockReader, reflect
 
-_MISSING: Audio = np.empty((0, 0), np.float32)
+Audio = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Framing:
         Samples in a frame, even.
     hop : int
         Samples from one frame to the next, at most ``n_fft // 2``.
+
+    Examples
+    --------
+    >>> framing = Framing(n_fft=4096, hop=1024)
+    >>> framing.bins, framing.frames(44100), framing.samples(2)
+    (2049, 44, 5120)
     """
 
     n_fft: int = 4096
@@ -42,16 +48,16 @@ class Framing:
 
     @property
     def pad(self) -> int:
-        """Samples that the signal is extended by at either end."""
+        """Samples by which the signal is extended at each end."""
         return self.n_fft // 2
 
     @property
     def overlap(self) -> int:
-        """Hops that a frame reaches into, counted from its start and rounded up."""
+        """Length of a frame in hops, rounded up."""
         return -(-self.n_fft // self.hop)
 
     def extended_length(self, length: int) -> int:
-        """Return the length after zeros were added to a signal too short to reflect."""
+        """Return the length of a signal, after zeros were added if it is too short to reflect."""
         return max(length, self.pad + 1)
 
     def frames(self, length: int) -> int:
@@ -59,42 +65,26 @@ class Framing:
         return 1 + self.extended_length(length) // self.hop
 
     def samples(self, frames: int) -> int:
-        """Return the samples that consecutive frames cover."""
+        """Return the number of samples that consecutive frames cover."""
         return (frames - 1) * self.hop + self.n_fft
 
 
-def _extend(blocks: Iterable[Audio], framing: Framing) -> Iterator[Audio]:
-    """Extend a stream by reflection at both ends, after zeros where it is too short."""
-    pad = framing.pad
-    head: list[Audio] = []
-    held = 0
-    tail: Audio | None = None
+def _extend(blocks: Iterable[Audio], length: int, framing: Framing) -> Iterator[Audio]:
+    """Extend a stream by reflection at both ends; add zeros first if it is too short."""
+    extended = framing.extended_length(length)
+    return reflect(_followed_by_zeros(blocks, extended - length), extended, framing.pad)
+
+
+def _followed_by_zeros(blocks: Iterable[Audio], count: int) -> Iterator[Audio]:
+    block: Audio | None = None
     for block in blocks:
-        if tail is None:
-            head.append(block)
-            held += block.shape[-1]
-            if held <= pad:
-                continue
-            whole = np.concatenate(head, axis=-1)
-            yield whole[:, pad:0:-1]
-            yield whole
-            tail = whole[:, -pad - 1 :]
-            continue
         yield block
-        tail = np.concatenate([tail, block[:, -pad - 1 :]], axis=-1)[:, -pad - 1 :]
-    if tail is None:
-        if not head:
-            return
-        whole = np.concatenate(head, axis=-1)
-        whole = np.pad(whole, ((0, 0), (0, framing.extended_length(held) - held)))
-        yield whole[:, pad:0:-1]
-        yield whole
-        tail = whole[:, -pad - 1 :]
-    yield tail[:, -2::-1]
+    if block is not None and count:
+        yield np.zeros((*block.shape[:-1], count), np.float32)
 
 
 def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
-    """Divide frames into blocks of at most `size`, none reaching over the end of a window.
+    """Divide frames into blocks of at most `size` that do not cross the end of a window.
 
     Parameters
     ----------
@@ -106,7 +96,14 @@ def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
     Returns
     -------
     list of int
-        Frames of each block in turn.
+        Number of frames of each block, in order.
+
+    Examples
+    --------
+    >>> block_sizes(10, 4)
+    [4, 4, 2]
+    >>> block_sizes(10, 4, window=5)
+    [4, 1, 4, 1]
     """
     window = window or frames
     ends = (min(start + window, frames) for start in range(0, frames, window))
@@ -118,56 +115,58 @@ def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
 
 
 def frame_blocks(
-    blocks: Iterable[Audio], framing: Framing, sizes: Sequence[int], context: int = 0
+    blocks: Iterable[Audio],
+    length: int,
+    framing: Framing,
+    sizes: Iterable[int],
+    context: int = 0,
 ) -> Iterator[tuple[int, Audio]]:
-    """Cut a stream of audio into stretches that hold given numbers of whole frames.
+    """Cut a stream of audio into stretches with the given numbers of frames.
 
     Parameters
     ----------
     blocks : iterable of ndarray, shape (channels, samples)
         The signal, in blocks of any length.
+    length : int
+        Number of samples in all blocks together, at least 1.
     framing : Framing
-    sizes : sequence of int
-        Frames of each stretch; together `framing.frames` of the signal's length.
+    sizes : iterable of int
+        Frames of each stretch; together at most ``framing.frames(length)``.
     context : int
-        Frames that each stretch has besides, before and after its own, as far as there are any.
+        Frames that each stretch has in addition on either side, if the signal has them.
 
     Yields
     ------
     first : int
         Index of the stretch's first frame, its context left out.
     stretch : ndarray, shape (channels, framing.samples(frames))
-        What `stft` turns into those frames. Stretches overlap by
+        The input of `stft` for those frames. Stretches overlap by
         ``n_fft - hop`` samples and the context, so each can be transformed by itself.
+
+    Raises
+    ------
+    ValueError
+        If the blocks end before ``length``.
     """
-    extended = _extend(blocks, framing)
-    pending: list[Audio] = []
-    held = 0
-    total = sum(sizes)
-    first = begin = 0
+    reader = BlockReader(_extend(blocks, length, framing))
+    total = framing.frames(length)
+    first = 0
     for frames in sizes:
-        wanted = framing.samples(min(first + frames + context, total) - begin)
-        while held < wanted:
-            pending.append(next(extended, _MISSING))
-            if pending[-1] is _MISSING:
-                raise ValueError("the blocks end before the frames that were asked for")
-            held += pending[-1].shape[-1]
-        joined = pending[0] if len(pending) == 1 else np.concatenate(pending, axis=-1)
-        yield first, np.ascontiguousarray(joined[:, :wanted])
+        begin = max(0, first - context)
+        end = min(first + frames + context, total)
+        start = begin * framing.hop
+        stretch = reader.read(start, start + framing.samples(end - begin))
+        yield first, np.ascontiguousarray(stretch)
         first += frames
-        following = max(0, first - context)
-        pending = [joined[:, (following - begin) * framing.hop :]]
-        held = pending[0].shape[-1]
-        begin = following
 
 
 @functools.cache
-def _analysis_window(n_fft: int, device: torch.device) -> torch.Tensor:
-    return torch.hann_window(n_fft, periodic=True, device=device)
+def _analysis_window(n_fft: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    return torch.hann_window(n_fft, periodic=True, dtype=dtype, device=device)
 
 
 @functools.cache
-def _synthesis_window(framing: Framing, device: torch.device) -> torch.Tensor:
+def _synthesis_window(framing: Framing, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     """Return the window divided by what the squared windows add up to away from the ends.
 
     That sum repeats every hop, so dividing the window by it normalises the
@@ -177,7 +176,7 @@ def _synthesis_window(framing: Framing, device: torch.device) -> torch.Tensor:
     padded = torch.zeros(framing.overlap * framing.hop, dtype=torch.float64)
     padded[: framing.n_fft] = window
     envelope = padded.view(framing.overlap, framing.hop).square().sum(0)
-    return (padded / envelope.repeat(framing.overlap)).float().to(device)
+    return (padded / envelope.repeat(framing.overlap)).to(device, dtype)
 
 
 def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
@@ -185,17 +184,22 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
 
     Parameters
     ----------
-    stretch : Tensor, shape (..., samples), float32
+    stretch : Tensor, shape (..., samples), float32 or float64
         Signal already extended at its ends; a frame starts at every hop.
     framing : Framing
 
     Returns
     -------
-    Tensor, shape (..., frames, bins), complex64
+    Tensor, shape (..., frames, bins), complex64 or complex128
         Not normalised.
+
+    Examples
+    --------
+    >>> stft(torch.zeros(2, 5120), Framing(4096, 1024)).shape
+    torch.Size([2, 2, 2049])
     """
     frames = stretch.unfold(-1, framing.n_fft, framing.hop)
-    window = _analysis_window(framing.n_fft, stretch.device)
+    window = _analysis_window(framing.n_fft, stretch.device, stretch.dtype)
     spectra: torch.Tensor = torch.fft.rfft(frames * window)
     return spectra
 
@@ -203,34 +207,40 @@ def stft(stretch: torch.Tensor, framing: Framing) -> torch.Tensor:
 def magnitude_of(spectra: torch.Tensor) -> torch.Tensor:
     """Return the magnitude of complex64 spectra, several times faster than ``abs``.
 
-    ``abs`` guards against overflow near the limits of float32, which spectra
-    of audio do not come near.
+    ``abs`` guards against overflow near the limits of float32, which spectra of
+    audio never reach.
+
+    Examples
+    --------
+    >>> magnitude_of(torch.tensor([3 + 4j, -1j]))
+    tensor([5., 1.])
     """
     real, imag = spectra.real.contiguous(), spectra.imag.contiguous()
     return real.square().addcmul_(imag, imag).sqrt_()
 
 
 def overlap_add(spectra: torch.Tensor, framing: Framing) -> torch.Tensor:
-    """Transform frames back and add them up where they overlap.
+    """Transform frames back and add up their overlapping samples.
 
     Parameters
     ----------
-    spectra : Tensor, shape (..., frames, bins), complex64
+    spectra : Tensor, shape (..., frames, bins), complex64 or complex128
     framing : Framing
 
     Returns
     -------
-    Tensor, shape (..., (frames - 1 + framing.overlap) * hop), float32
+    Tensor, shape (..., (frames - 1 + framing.overlap) * hop), float32 or float64
         Normalised as if frames went on at both ends; what reaches over the
         ends still lacks the neighbouring frames, which `OverlapAdd` adds.
     """
-    window = _synthesis_window(framing, spectra.device)
+    dtype = spectra.real.dtype
+    window = _synthesis_window(framing, spectra.device, dtype)
     count = spectra.shape[-2]
     hops = spectra.new_zeros(
-        (*spectra.shape[:-2], count + framing.overlap - 1, framing.hop), dtype=torch.float32
+        (*spectra.shape[:-2], count + framing.overlap - 1, framing.hop), dtype=dtype
     )
     # One leading index at a time: the frames of one stem and channel stay in
-    # cache and reuse the memory of the one before.
+    # cache and reuse the memory of the previous one.
     for spectrum, out in zip(
         spectra.reshape(-1, *spectra.shape[-2:]), hops.view(-1, *hops.shape[-2:]), strict=True
     ):
@@ -244,13 +254,26 @@ def overlap_add(spectra: torch.Tensor, framing: Framing) -> torch.Tensor:
 
 
 class OverlapAdd:
-    """Join the results of `overlap_add` on consecutive blocks of frames.
+    """Joins the results of `overlap_add` on consecutive blocks of frames.
 
     Parameters
     ----------
     framing : Framing
     length : int
-        Samples of the signal that the frames were taken from.
+        Number of samples of the signal that the frames were cut from.
+
+    Examples
+    --------
+    Blocks of two frames give the samples of the whole signal back:
+
+    >>> framing, signal = Framing(n_fft=8, hop=2), np.arange(20, dtype=np.float32)[None]
+    >>> joined = OverlapAdd(framing, 20)
+    >>> parts = []
+    >>> for _, stretch in frame_blocks([signal], 20, framing, block_sizes(11, 2)):
+    ...     spectrum = stft(torch.from_numpy(stretch), framing)
+    ...     parts.append(joined.push(overlap_add(spectrum, framing).numpy()))
+    >>> bool(np.allclose(np.concatenate(parts, axis=-1), signal, atol=1e-5))
+    True
     """
 
     def __init__(self, framing: Framing, length: int) -> None:
@@ -262,7 +285,7 @@ class OverlapAdd:
         self._tail: Audio | None = None
 
     def push(self, segment: Audio) -> Audio:
-        """Take the segment of the next frames and return the samples that are now final.
+        """Add the segment of the next frames and return the samples that are now final.
 
         Parameters
         ----------
@@ -272,7 +295,7 @@ class OverlapAdd:
         Returns
         -------
         ndarray, shape (..., samples)
-            Over all calls exactly `length` samples.
+            Exactly `length` samples over all calls.
         """
         framing = self._framing
         if self._tail is not None:
@@ -292,11 +315,11 @@ class OverlapAdd:
         return final
 
     def _correct_ends(self, block: Audio, offset: int) -> None:
-        """Undo, near the signal's ends, the normalisation by frames that do not exist."""
+        """Correct the normalisation near the signal's ends, where frames are missing."""
         framing = self._framing
         reach = (framing.overlap - 1) * framing.hop
         total = (self._frames - 1 + framing.overlap) * framing.hop
-        ends = [(0, reach), (max(reach, total - reach), total)]  # of a short signal, they meet
+        ends = [(0, reach), (max(reach, total - reach), total)]  # they meet in a short signal
         for start, end in ends:
             first, last = max(start, offset), min(end, offset + block.shape[-1])
             if first < last:
@@ -305,7 +328,7 @@ class OverlapAdd:
 
 
 def _end_correction(framing: Framing, frames: int, first: int, last: int) -> Audio:
-    """Return the full sum of squared windows over the one that the frames really have."""
+    """Return the full sum of squared windows divided by the sum of the existing ones."""
     window = torch.hann_window(framing.n_fft, periodic=True, dtype=torch.float64)
     square = window.square().numpy()
     position = np.arange(first, last)
@@ -318,5 +341,5 @@ def _end_correction(framing: Framing, frames: int, first: int, last: int) -> Aud
         weight = np.where(inside < framing.n_fft, square[np.minimum(inside, framing.n_fft - 1)], 0)
         full += weight
         real += np.where((frame >= 0) & (frame < frames), weight, 0)
-    # Where no frame reaches, and just beside, nothing is kept: it lies in the extension.
+    # Samples that (almost) no frame covers lie in the extension and are dropped.
     return np.where(real > 1e-11, full / np.maximum(real, 1e-11), 0).astype(np.float32)

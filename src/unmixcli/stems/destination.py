@@ -1,44 +1,37 @@
-"""The stems of one recording on their way to files: names, tags, levels and the record of it."""
+"""Where the stems of one recording go, and which of them already exist."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import logging
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from ..audio.formats import Encoding
 from ..audio.reading import refuse_missing
-from ..audio.rescaling import rescaled
-from ..audio.tags.reading import Tags, read_tags
-from ..audio.writing import Level, Shape, StemWriter, refuse_existing
-from ..errors import InputError
+from ..audio.tags import Tags, read_tags
+from ..audio.writing import refuse_existing
+from ..errors import BusyError, DoneError, InputError, OutputError
+from ..files.leases import Lease
+from ..files.paths import identity
 from ..files.readers import FileView
-from ..models.interface import Block
-from ..options.config import SeparationConfig
-from ..separation.plan import Plan
 from ..words import display
-from .manifest import Manifest, Recipe, Source
+from .manifest import Manifest, Source
 from .names import Namer
-
-log = logging.getLogger("unmixcli")
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where the stems of one recording go, and what is there already.
+    """Where the stems of one recording go, and which of them already exist.
 
     Attributes
     ----------
     recording : Path
     stems : dict of str to Path
     tags : Tags
-        Of the recording.
+        The tags of the recording.
     manifest : Manifest
     source : Source
     """
@@ -52,155 +45,109 @@ class Destination:
     @classmethod
     def of(
         cls,
-        config: SeparationConfig,
-        plan: Plan,
         namer: Namer,
+        stems: Sequence[str],
         path: Path,
         content: BinaryIO | None = None,
         subfolder: Path = Path(),
+        *,
+        with_tags: bool = True,
+        by_content: bool = False,
     ) -> Destination:
-        """Find out.
+        """Work out where a recording's stems go.
 
         Parameters
         ----------
-        config : SeparationConfig
-        plan : Plan
         namer : Namer
+        stems : sequence of str
         path : Path
-            Of the recording.
+            The recording.
         content : file object, optional
-            Its bytes, where the path is only a name.
+            Its bytes, if the path is only a name.
         subfolder : Path
-            Where below the output folder its stems go.
+            Folder of its stems below the output folder.
+        with_tags : bool
+            Whether the stems get the recording's tags.
+        by_content : bool
+            Whether only the recording's bytes tell that stems are of it.
 
         Raises
         ------
         InputError
-            If there is no such recording.
+            If the recording does not exist.
         UsageError
             If two stems would have the same name.
         """
-        source = _source_of(path, content)
+        source = _source_of(path, content, by_content)
         tags = Tags()
-        if config.tags or namer.needs_tags:
+        if with_tags or namer.needs_tags:
             tags = read_tags(content or path)
-        stems = namer.paths(path, plan.names, tags.texts, subfolder)
+        paths = namer.paths(path, stems, tags.texts, subfolder)
         manifest = Manifest(namer.manifest(path, tags.texts, subfolder))
-        return cls(path, stems, tags if config.tags else Tags(), manifest, source)
+        return cls(path, paths, tags if with_tags else Tags(), manifest, source)
 
     def missing(self, recipe: Recipe) -> str | None:
-        """Say why the stems cannot pass for done, or None if they are."""
+        """Say why the stems are not up to date, or return None if they are."""
         return self.manifest.missing(recipe, self.source, self.stems)
 
-    def replaceable(self, config: SeparationConfig, recipe: Recipe) -> set[Path]:
+    def claim(self) -> Lease:
+        """Prevent other processes from writing the same stems; a context manager.
+
+        Raises
+        ------
+        BusyError
+            If another process is writing them.
+        OutputError
+            If the output folder cannot be written.
+        """
+        path = self.manifest.path
+        try:
+            lease = Lease.take(path.with_name(f"{path.name}.lease"))
+        except OSError as error:
+            raise OutputError(
+                f"{display(path.parent)} cannot be written: {error.strerror}; "
+                "choose another folder with --outdir"
+            ) from None
+        if lease is None:
+            raise BusyError(
+                f"another process is separating {display(self.recording)} into "
+                f"{display(path.parent)}; wait for it, or choose another folder with --outdir"
+            )
+        return lease
+
+    def replaceable(self, recipe: Recipe, *, overwrite: bool, skip_existing: bool) -> set[Path]:
         """Return the files that may be replaced.
 
         Raises
         ------
+        DoneError
+            If the stems are already up to date.
         OutputError
-            If others are in the way.
+            If other files are in the way.
         """
         paths = list(self.stems.values())
-        if config.overwrite:
+        recording = identity(self.recording)
+        for path in paths:
+            if recording and identity(path) == recording:
+                raise OutputError(
+                    f"{display(path)} is the recording itself, which is not replaced by a stem; "
+                    "choose another --outdir or --filename"
+                )
+        if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
-        reason = self.missing(recipe) if config.skip_existing else None
+        reason = self.missing(recipe) if skip_existing else ""
+        if reason is None:
+            raise DoneError(f"the stems of {display(self.recording)} already exist")
         refuse_existing(paths, replaced, reason or "")
         return replaced
 
 
-class Saver:
-    """Writes the stems of one recording.
-
-    Parameters
-    ----------
-    config : SeparationConfig
-    destination : Destination
-    recipe : Recipe
-    shape : Shape
-        Of each stem.
-
-    Raises
-    ------
-    OutputError
-        If one of them exists and must not be replaced.
-    """
-
-    def __init__(
-        self, config: SeparationConfig, destination: Destination, recipe: Recipe, shape: Shape
-    ) -> None:
-        self.shape = shape
-        self._temp_dir = config.temp_dir
-        self._encoding = Encoding.of(config)
-        self._destination = destination
-        self._recipe = recipe
-        self._replaced = destination.replaceable(config, recipe)
-
-    def save(self, blocks: Iterator[Block]) -> tuple[dict[str, Level], float]:
-        """Write the stems.
-
-        Parameters
-        ----------
-        blocks : iterator of ndarray, shape (stems, channels, samples)
-
-        Returns
-        -------
-        levels : dict of str to Level
-        gain : float
-            By what all stems were multiplied.
-
-        Raises
-        ------
-        OutputError
-            If a file cannot be written. Nothing is left behind.
-        """
-        # The first block comes after the whole recording was read once: only
-        # one that is sound as a whole gets as far as a file.
-        blocks = chain([next(blocks)], blocks)
-        destination, shape = self._destination, self.shape
-        if destination.tags.problem:
-            name = display(destination.recording)
-            log.warning("%s: its tags cannot be read: %s", name, destination.tags.problem)
-        stems = destination.stems
-        together = (
-            rescaled(blocks, len(stems), shape, self._temp_dir)
-            if self._encoding.clip == "rescale"
-            else nullcontext((blocks, 1.0))
-        )
-        tags = [destination.tags.of_stem(name, destination.recording.stem) for name in stems]
-        with (
-            together as (ready, gain),
-            StemWriter(list(stems.values()), shape, self._encoding, tags, self._replaced) as writer,
-        ):
-            for block in ready:
-                writer.write(block)
-            writer.finish()
-            with destination.manifest.entry(self._recipe, destination.source, writer.parts):
-                writer.place()
-        levels = {
-            name: Level(level.peak / gain, level.limited)
-            for name, level in zip(stems, writer.levels, strict=True)
-        }
-        self._report_limited(levels)
-        return levels, gain
-
-    def _report_limited(self, levels: dict[str, Level]) -> None:
-        limited = {name: level.limited for name, level in levels.items() if level.limited}
-        if limited:
-            counts = ", ".join(f"{count} of {name}" for name, count in limited.items())
-            log.warning(
-                "%s: samples went beyond full scale and were limited: %s; --clip rescale turns "
-                "all stems down alike, --format wav keeps them as they are",
-                display(self._destination.recording),
-                counts,
-            )
-
-
-def _source_of(path: Path, content: BinaryIO | None) -> Source:
+def _source_of(path: Path, content: BinaryIO | None, by_content: bool) -> Source:
     if content is None:
         refuse_missing(path)
         try:
-            return Source.of(path)
+            return Source.of(path, by_content)
         except OSError as error:
             raise InputError(f"{display(path)} cannot be read: {error.strerror}") from None
     view = io.BufferedReader(FileView(content), 2**20)

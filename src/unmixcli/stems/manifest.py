@@ -1,15 +1,14 @@
-"""The record of how stems were made, kept beside them, and what follows from it.
+"""The record of how stems were made, kept in a file beside them.
 
 `Manifest` is a small JSON file with one entry for each separation whose stems
-are there. An entry is written just before the stems take their names and
-closed just after, so an entry that is still open tells of a process that died
-in between and which of the files were its own.
+exist. An entry is written just before the stems get their final names and
+closed just after. An entry that is still open shows that a process died in
+between, and which files it wrote.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,105 +17,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
+from ..files.documents import DocumentError, read_json
+from ..files.hashing import sha256_of
 from ..files.parts import Part, is_locked, sweep
-from ..models.cards import ModelCard
-from ..models.store import Store
-from ..options.config import SeparationConfig
 from ..words import display
+from .recipe import Recipe
 
 MANIFEST = "unmix.json"
-"""How the names of manifests end; they begin with a dot."""
+"""The end of every manifest's name; the name starts with a dot."""
 
 VERSION = 1
-
-_WITHOUT_EFFECT = frozenset(
-    (
-        "model", "device", "temp_dir", "offline", "outdir", "filename", "page", "overwrite",
-        "skip_existing",
-    )
-)  # fmt: skip
-"""Fields of the config that change nothing in the stems; the model has an entry of its own."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides what the stems of a recording are.
-
-    Attributes
-    ----------
-    model : str
-    weights : str
-        Digest of the card and the weights.
-    options : mapping
-    stems : tuple of str
-    """
-
-    model: str
-    weights: str
-    options: Mapping[str, Any]
-    stems: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls, config: SeparationConfig, card: ModelCard, targets: Iterable[str], stems: Iterable[str]
-    ) -> Recipe:
-        """Describe what a config does with a model whose weights are here."""
-        options = config.model_dump(mode="json", exclude=set(_WITHOUT_EFFECT))
-        options["targets"] = list(targets)
-        return cls(card.name, identify(card, tuple(targets)), options, tuple(stems))
-
-    def difference(self, entry: Mapping[str, Any]) -> str | None:
-        """Say in what an entry differs, or None if it is of the same recipe."""
-        if entry.get("model") != self.model:
-            return f"with the model {entry.get('model')}"
-        if entry.get("weights") != self.weights:
-            return f"with other weights of {self.model}"
-        made = entry.get("options")
-        made = made if isinstance(made, dict) else {}
-        for name, value in self.options.items():
-            if made.get(name) != value:
-                return f"with {name} {_shown(made.get(name))} instead of {_shown(value)}"
-        return None
 
 
 @dataclass(frozen=True)
 class Source:
-    """A recording as far as it decides what its stems are."""
+    """The facts that identify a recording."""
 
     name: str
     size: int
     modified: int
-    """Nanoseconds; 0 if not known."""
+    """Nanoseconds; 0 if unknown."""
     path: Path | None = None
     digest: str = ""
+    by_content: bool = False
+    """Whether only the bytes tell, even if size and time are the same."""
 
     @classmethod
-    def of(cls, path: Path) -> Source:
-        """Describe a file; it is hashed when that is needed.
+    def of(cls, path: Path, by_content: bool = False) -> Source:
+        """Describe a file; it is hashed only when needed.
 
         Raises
         ------
         OSError
-            If it cannot be looked at.
+            If the file cannot be examined.
         """
         facts = path.stat()
-        return cls(path.name, facts.st_size, facts.st_mtime_ns, path)
+        return cls(path.name, facts.st_size, facts.st_mtime_ns, path, by_content=by_content)
 
     def sha256(self) -> str:
-        """Return the digest of its bytes."""
-        return self.digest or (hash_file(self.path) if self.path else "")
+        """Return the digest of the recording's bytes."""
+        return self.digest or (sha256_of(self.path) if self.path else "")
 
     def is_same(self, made: Any) -> bool:
-        """Compare with what an entry says of the recording it was made from."""
+        """Return whether an entry was made from this recording."""
         if not isinstance(made, dict) or made.get("size") != self.size:
             return False
-        if self.modified and made.get("modified") == self.modified:
+        if not self.by_content and self.modified and made.get("modified") == self.modified:
             return True
         return made.get("sha256") == self.sha256()
 
     def facts(self) -> dict[str, Any]:
-        """Return what an entry is to say."""
+        """Return the facts to store in an entry.
+
+        Raises
+        ------
+        InputError
+            If the recording was changed since it was opened: part of the stems
+            may be of the old one, part of the new one.
+        """
+        if self.path is not None:
+            now = self.path.stat()
+            if (now.st_size, now.st_mtime_ns) != (self.size, self.modified):
+                raise InputError(
+                    f"{display(self.path)} was changed while it was being separated; "
+                    "no stem was kept, run the same command again"
+                )
         return {
             "name": self.name,
             "size": self.size,
@@ -126,21 +92,21 @@ class Source:
 
 
 class Manifest:
-    """The entries about the stems in one place, read anew for each question.
+    """The entries about the stems in one folder, read again for each query.
 
     Parameters
     ----------
     path : Path
-        Of the file, which need not exist.
+        Of the file, which may not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def missing(self, recipe: Recipe, source: Source, stems: Mapping[str, Path]) -> str | None:
-        """Say why stems cannot pass for done, or None if they are.
+        """Say why stems are not up to date, or return None if they are.
 
-        They are if all are there in their full size, and were made from the
+        They are up to date if all exist in full size and were made from the
         same recording by the same recipe.
         """
         if not any(path.exists() for path in stems.values()):
@@ -149,8 +115,8 @@ class Manifest:
         entry = next((e for e in _read(self.path) if names <= set(e["stems"])), None)
         if entry is None:
             return "made by hand or by another program"
-        if not entry.get("done"):
-            return "half made"
+        if not entry.get("done") and not self._all_placed(entry):
+            return "only half written"
         if difference := recipe.difference(entry):
             return f"made {difference}"
         for path in stems.values():
@@ -158,8 +124,19 @@ class Manifest:
                 return f"changed since: {path.name}"
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
+    def _all_placed(self, entry: Mapping[str, Any]) -> bool:
+        """Return whether all files of an open entry are in place: only closing it was missed."""
+        folder = self.path.parent
+        try:
+            return all(
+                facts == _facts((folder / name).lstat()) and not is_locked(folder / name)
+                for name, facts in entry["stems"].items()
+            )
+        except OSError:
+            return False
+
     def half_made(self, stems: Iterable[Path]) -> set[Path]:
-        """Return those of the files that a process which died left of a set."""
+        """Return the stems that a dead process left from an incomplete set."""
         left = set()
         for entry in _read(self.path):
             if entry.get("done"):
@@ -176,7 +153,7 @@ class Manifest:
 
     @contextmanager
     def entry(self, recipe: Recipe, source: Source, parts: Mapping[Path, Path]) -> Iterator[None]:
-        """Record that finished files take their names while in the context.
+        """Record a set of stems; rename the files inside the context.
 
         Parameters
         ----------
@@ -193,10 +170,11 @@ class Manifest:
         try:
             stems = {self._name(path): _facts(part.lstat()) for path, part in parts.items()}
             made: dict[str, Any] = {"model": recipe.model, "weights": recipe.weights}
-            made |= {"options": dict(recipe.options), "source": source.facts(), "stems": stems}
+            made |= {"options": dict(recipe.options), "model_options": dict(recipe.model_options)}
+            made |= {"source": source.facts(), "stems": stems}
         except OSError as error:
             raise self._failure(error) from None
-        # What was known of files that are replaced is no longer true, nor of those that are gone.
+        # Drop the entries about files that are being replaced or are gone.
         kept = [
             old
             for old in _read(self.path)
@@ -239,7 +217,7 @@ class Manifest:
 
 
 def stems_in(folder: Path) -> set[Path]:
-    """Return the files that the manifests in a folder call stems."""
+    """Return all stems that the manifests in a folder list."""
     return {
         folder / name
         for path in folder.glob(f".*{MANIFEST}")
@@ -248,37 +226,11 @@ def stems_in(folder: Path) -> set[Path]:
     }
 
 
-def identify(card: ModelCard, targets: tuple[str, ...]) -> str:
-    """Return a digest of a model: of its card and of the weights that the targets need.
-
-    Empty if a file is not here and no digest of it is known.
-    """
-    store = Store()
-    facts = card.model_dump(mode="json", include={"plugin", "sample_rate", "channels"})
-    facts["parameters"] = json.loads(json.dumps(card.parameters, default=str))
-    facts["weights"] = {}
-    for weights in card.files_for(targets):
-        place = store.place(card, weights)
-        expected = place.expected()
-        try:
-            digest = expected.sha256 or expected.sha512 or hash_file(place.final)
-        except OSError:
-            return ""
-        facts["weights"][weights.file] = digest
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _read(path: Path) -> list[dict[str, Any]]:
-    """Read the entries; a file that makes no sense has none."""
+    """Read the entries; an invalid file has none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except (OSError, DocumentError):
         return []
     if not isinstance(content, dict) or content.get("version") != VERSION:
         return []
@@ -302,9 +254,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except OSError:
         return None
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)

@@ -1,29 +1,33 @@
-"""Where the stems of a recording go: a template and what it names."""
+"""Work out the paths of a recording's stems from a template."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError, UsageError
-from ..options.config import SeparationConfig
+from ..files.paths import identity
+from ..files.portable import portable
 from ..words import display
 from .manifest import MANIFEST
 
+_LONGEST_PART = 220
+"""Bytes of the name of a file or folder: 255, less what a temporary name adds."""
 _LONGEST = 160
-"""Bytes of a name that come from one field; file systems take 255 in all."""
+"""Longest part of a name from one field, in bytes; file systems allow 255 in all."""
 
 
 @dataclass(frozen=True)
 class Namer:
-    """Names the files of every recording of a run.
+    """Names the files of all recordings of a run.
 
     Parameters
     ----------
     template : str
-        Such as ``{track}/{target}.{ext}``.
+        For example ``{track}/{target}.{ext}``.
     outdir : Path
     model, extension : str
 
@@ -39,23 +43,29 @@ class Namer:
     extension: str
 
     @classmethod
-    def of(cls, config: SeparationConfig, model: str, stems: Collection[str]) -> Namer:
-        """Name stems as a config wants it.
+    def of(
+        cls,
+        template: str | None,
+        outdir: Path | None,
+        model: str,
+        extension: str,
+        stems: Collection[str],
+    ) -> Namer:
+        """Use the given template, or the default one.
 
         Raises
         ------
         UsageError
-            If its template calls all stems the same.
+            If the template gives all stems the same name.
         """
-        template = config.filename
         if template is None:
-            folder = "{track}" if config.outdir else "{track}_{model}"
+            folder = "{track}" if outdir else "{track}_{model}"
             template = f"{folder}/{{target}}.{{ext}}"
         if len(stems) > 1 and "{target}" not in template:
             raise UsageError(
-                f"{', '.join(stems)} would all have one name: put {{target}} into --filename"
+                f"{', '.join(stems)} would all have the same name: put {{target}} into --filename"
             )
-        return cls(template, config.outdir or Path(), model, config.format)
+        return cls(template, outdir or Path(), model, extension)
 
     @property
     def needs_tags(self) -> bool:
@@ -75,22 +85,22 @@ class Namer:
         recording : Path
         stems : iterable of str
         tags : mapping of str to str, optional
-            ``artist`` and ``title``, where there are any.
+            ``artist`` and ``title``, if known.
         subfolder : Path
-            Below the output folder, for recordings found in sub-folders.
+            Folder below the output folder, for recordings found in sub-folders.
 
         Raises
         ------
         UsageError
             If two stems would have the same name.
         """
-        root = self.outdir / subfolder
+        root = self._below(subfolder)
         paths = {
             stem: root / self._render(self.template, recording, stem, tags or {}) for stem in stems
         }
         seen: dict[str, str] = {}
         for stem, path in paths.items():
-            # As a file system that ignores case would compare them.
+            # Some file systems ignore case.
             other = seen.setdefault(str(path).casefold(), stem)
             if other != stem:
                 raise UsageError(
@@ -102,18 +112,21 @@ class Namer:
     def manifest(
         self, recording: Path, tags: Mapping[str, str] | None = None, subfolder: Path = Path()
     ) -> Path:
-        """Return where the record of a recording's stems lies: beside the first of them.
+        """Return the path of the record of a recording's stems, beside the first stem.
 
-        It is ``.unmix.json`` where the recording has a folder of its own, and
-        has the recording's part of the stems' names in its own otherwise.
+        It is ``.unmix.json`` if the recording has its own folder; otherwise its
+        name starts with the part that the names of the stems share.
         """
         folder, _, name = self.template.replace("\\", "/").rpartition("/")
         own = name.replace("{target}", "").replace("{ext}", MANIFEST).replace("{model}", "")
         own = own if own.startswith(".") else f".{own}"
-        # A folder for each target is shared by all recordings: there, the first one's will do.
+        # If each target has a folder for all recordings, use the folder of the first target.
         folder = folder.replace("{target}", "").replace("//", "/").strip("/")
         parts = f"{folder}/{own}" if folder else own
-        return self.outdir / subfolder / self._render(parts, recording, "", tags or {})
+        return self._below(subfolder) / self._render(parts, recording, "", tags or {})
+
+    def _below(self, subfolder: Path) -> Path:
+        return self.outdir.joinpath(*map(portable, subfolder.parts))
 
     def _render(self, template: str, recording: Path, stem: str, tags: Mapping[str, str]) -> Path:
         track = _clean(recording.stem, "track")
@@ -127,38 +140,66 @@ class Namer:
             "folder": _clean(recording.absolute().parent.name, "folder"),
         }
         name = re.sub(r"\{(\w+)\}", lambda field: values[field[1]], template)
-        return Path(*re.split(r"[/\\]", name))
+        return Path(*(portable(_fit(part)) for part in re.split(r"[/\\]", name)))
 
 
 class Claims:
-    """The files that the recordings of one run are going to write."""
+    """The files that the recordings of one run will write.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    inputs : iterable of Path
+        The recordings of the run, none of which may be replaced.
+    """
+
+    def __init__(self, inputs: Iterable[Path] = ()) -> None:
         self._owners: dict[str, Path] = {}
+        self._inputs = {key for path in inputs if (key := identity(path))}
 
     def claim(self, recording: Path, paths: Iterable[Path]) -> None:
-        """Note that a recording is going to write these files.
+        """Reserve these files for a recording.
 
         Raises
         ------
         OutputError
-            If another recording of the run has one of them.
+            If another recording of the run has reserved one of them, or one
+            of them is a recording of the run itself.
         """
+        paths = list(paths)
+        for path in paths:
+            if identity(path) in self._inputs:
+                raise OutputError(
+                    f"{display(recording)} was skipped: its stem would replace {display(path)}, "
+                    "which is an input of this run; choose another --outdir or --filename"
+                )
         keys = [str(path.absolute()).casefold() for path in paths]
         for key in keys:
             other = self._owners.get(key)
-            if other is not None:
+            if other not in (None, recording):  # the same recording may be tried twice
                 raise OutputError(
-                    f"{display(recording)} was left out: its stems would have the same names as "
+                    f"{display(recording)} was skipped: its stems would have the same names as "
                     f"those of {display(other)}; separate it by itself with another --outdir, "
                     "or put {folder} into --filename"
                 )
         self._owners.update(dict.fromkeys(keys, recording))
 
 
+def _fit(part: str) -> str:
+    """Shorten the name of a file or folder to what file systems take, but for its extension."""
+    stem, dot, extension = part.rpartition(".")
+    if not dot or len(extension) > 16:
+        stem, dot, extension = part, "", ""
+    room = _LONGEST_PART - len(dot + extension)
+    stem = stem[:room]  # no character has less than a byte
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return f"{stem}{dot}{extension}"
+
+
 def _clean(value: str, instead: str) -> str:
-    """Make part of a file name of any text."""
-    # What a shell or another program would read as control characters is no name.
+    """Turn any text into part of a file name."""
+    # Keep control characters out of file names. A title may have a million characters.
+    value = value.strip()[:_LONGEST]
     text = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in value).strip()
     if text.strip(".") == "":
         text = ""

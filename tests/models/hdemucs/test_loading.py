@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from hdemucs_networks import RATE, SOURCES, card, tiny
+from running import environment, unmix
 from unmixcli import Separator
 from unmixcli.errors import ModelError, UsageError
 from unmixcli.models.hdemucs import loading
@@ -57,7 +57,7 @@ def test_other_sizes_load(tmp_path: Path) -> None:
 def test_safetensors_and_half_precision(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     save_file({key: value.half() for key, value in tiny().state_dict().items()}, path)
-    network = load(path)._network
+    network = loading.build_network(models.HDemucs, path, card(path))
     assert all(value.dtype == torch.float32 for value in network.state_dict().values())
     assert not any(value.requires_grad for value in network.parameters())
 
@@ -157,16 +157,6 @@ def song(tmp_path: Path) -> Path:
     return path
 
 
-def unmix(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "unmixcli", *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_the_command(mine: Path, song: Path, tmp_path: Path) -> None:
     asked = ["--model", "mine", "--targets", "vocals,bass", "--residual", "--option", "segment=1"]
     result = unmix("separate", song, *asked, "--outdir", tmp_path / "out", "--device", "cpu")
@@ -240,16 +230,16 @@ def test_without_torchaudio(
 ) -> None:
     folder, words = broken
     out = tmp_path / "out"
-    result = unmix("separate", song, "-m", "mine", "-o", out, PYTHONPATH=folder)
+    result = unmix("separate", song, "-m", "mine", "-o", out, first=folder)
     assert result.returncode == 3
     assert result.stderr.startswith("error: mine needs torchaudio, ")
     assert words in result.stderr
     assert f"for your torch {torch.__version__}: pip install" in result.stderr
     assert result.stderr.count("\n") == 1
     assert not out.exists()
-    assert unmix("models", "list", PYTHONPATH=folder).returncode == 0
+    assert unmix("models", "list", first=folder).returncode == 0
     # It is said before 335 MB are fetched for nothing, and not that they cannot be.
-    result = unmix("separate", song, "-m", "hdemucs", "-o", out, PYTHONPATH=folder)
+    result = unmix("separate", song, "-m", "hdemucs", "-o", out, first=folder)
     assert result.stderr.startswith("error: hdemucs needs torchaudio, ")
 
 
@@ -266,7 +256,7 @@ def test_everything_else_works_without_torchaudio(
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": broken[0]},
+        env=environment(broken[0]),
         capture_output=True,
         text=True,
         check=False,

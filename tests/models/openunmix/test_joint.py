@@ -177,7 +177,7 @@ def broken(kind: str) -> tuple[State, dict[str, str]]:
         ("foreign", "encoder"),
         ("refined", "refine.conv2.bias"),
         ("bands", "do not cover"),
-        ("targets", "not the network"),
+        ("targets", "does not match the description"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(kind: str, words: str, tmp_path: Path) -> None:

@@ -12,13 +12,12 @@ import pytest
 import torch
 
 from networks import LEGACY, State, four_states, random_state, write_folder
-from openunmix_models import load, run
-from streams import ArrayMixture, noise
+from openunmix_models import ask, load, run
+from streams import ArrayMixture, ignore, noise
 from unmixcli.errors import ModelError, SpoolError
 from unmixcli.models.openunmix import filtering, plugin, recurrence, rows, streaming
 from unmixcli.models.openunmix.checkpoint import read_checkpoint
 from unmixcli.models.openunmix.streaming import OpenUnmix
-from unmixcli.options.config import SeparationConfig
 
 RATE = 44100
 
@@ -109,16 +108,19 @@ def test_no_room_to_spool_is_said_before_work_starts(
     tiny: OpenUnmix, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(rows, "MEMORY_LIMIT", 0)
-    mixture = ArrayMixture(noise(300000))
-    mixture.length = 10**14
+
+    class Endless(ArrayMixture):
+        length = 10**14
+
+    mixture = Endless(noise(300000))
     stages: list[str] = []
-    config = SeparationConfig(temp_dir=tmp_path)
+    request = ask(temp_dir=tmp_path)
     with pytest.raises(SpoolError, match=r"no room.*--temp-dir"):
-        next(tiny.separate(mixture, config, lambda stage, fraction: stages.append(stage)))
+        next(tiny.separate(mixture, request, lambda stage, fraction: stages.append(stage)))
     assert not stages
-    config = SeparationConfig(temp_dir=tmp_path / "missing")
+    request = ask(temp_dir=tmp_path / "missing")
     with pytest.raises(SpoolError, match=r"cannot be written.*--temp-dir"):
-        next(tiny.separate(ArrayMixture(noise(3000)), config, lambda stage, fraction: None))
+        next(tiny.separate(ArrayMixture(noise(3000)), request, ignore))
 
 
 @pytest.mark.parametrize("niter", [1, 2])
@@ -220,15 +222,15 @@ def test_silence(tiny: OpenUnmix, options: dict[str, Any], softmask: bool) -> No
 def test_progress_reaches_the_end_and_never_goes_back(tiny: OpenUnmix) -> None:
     seen: list[float] = []
     mixture = ArrayMixture(noise(300000))
-    config = SeparationConfig(wiener_win_len=0)
-    for _ in tiny.separate(mixture, config, lambda stage, fraction: seen.append(fraction)):
+    request = ask(wiener_win_len=0)
+    for _ in tiny.separate(mixture, request, lambda stage, fraction: seen.append(fraction)):
         pass
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(1)
 
 
 def test_leaving_early_leaves_no_work_behind(tiny: OpenUnmix) -> None:
-    blocks = tiny.separate(ArrayMixture(noise(900000)), SeparationConfig(), lambda *_: None)
+    blocks = tiny.separate(ArrayMixture(noise(900000)), ask(), ignore)
     next(blocks)
     blocks.close()
     assert tiny._workers._pool._work_queue.qsize() == 0

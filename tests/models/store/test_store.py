@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -59,19 +60,18 @@ def test_what_was_fetched_is_not_executable(server, store):
 
 
 def test_several_files_at_a_time(server, store):
-    """Four files that each take a while take hardly longer than one."""
+    """The server sends none of four files before all are asked for."""
     files = {f"{n}.pth": some_bytes(1000, seed=n) for n in range(4)}
     server.files |= {f"/{file}": data for file, data in files.items()}
+    all_here = threading.Barrier(4, timeout=10)
 
-    def slow(handler, data):
-        time.sleep(0.3)
+    def together(handler, data):
+        all_here.wait()
         web.serve(handler, data)
 
-    server.script = {f"/{file}": [slow] for file in files}
+    server.script = {f"/{file}": [together] for file in files}
     card = card_for(files, server.address)
-    began = time.monotonic()
-    paths = store.ensure(card, card.weights)
-    assert time.monotonic() - began < 0.9
+    paths = Store().ensure(card, card.weights)
     assert {file: path.read_bytes() for file, path in paths.items()} == files
 
 
@@ -104,7 +104,7 @@ def test_a_restriction_is_told_once_when_fetched(server, store):
 def test_offline_and_missing(store, server, monkeypatch):
     card = tiny(server)
     words = "tiny needs tiny.pth, which is not on this machine, and "
-    words += "--offline or UNMIX_OFFLINE forbids fetching it"
+    words += "--offline or UNMIX_OFFLINE forbids downloading it"
     with pytest.raises(ModelError, match=words):
         ensure(store, card, offline=True)
     monkeypatch.setenv("UNMIX_OFFLINE", "1")
@@ -122,7 +122,7 @@ def test_a_file_damaged_afterwards_is_fetched_again(server, store, known):
         ensure(store, card, offline=True)
     events = Events()
     assert ensure(store, card, report=events).read_bytes() == DATA
-    assert "fetching it again" in events.notes[0]
+    assert "downloading it again" in events.notes[0]
 
 
 def test_a_file_cut_short_afterwards(server, store):
@@ -130,7 +130,7 @@ def test_a_file_cut_short_afterwards(server, store):
     path = ensure(store, card)
     path.write_bytes(DATA[:1000])
     assert store.place(card, card.weights[0]).state() == "partial"
-    with pytest.raises(ModelError, match=r"has 1,000 bytes where 300,000 are right"):
+    with pytest.raises(ModelError, match=r"has 1,000 bytes instead of 300,000"):
         ensure(store, card, offline=True)
     assert ensure(store, card).read_bytes() == DATA
 
@@ -144,14 +144,14 @@ def test_the_full_digest_is_learnt_at_the_first_fetch(server, store, known):
     store.remove(card)
     assert record.exists()
     server.files[FILE] = some_bytes(300_000, seed=2)
-    with pytest.raises(ModelError, match=r"what it sends has the SHA-256"):
+    with pytest.raises(ModelError, match=r"the file it sends has the SHA-256"):
         ensure(store, card)
 
 
 def test_a_wrong_prefix_is_refused(server, store):
     card = tiny(server, known="prefix")
     server.files[FILE] = some_bytes(300_000, seed=2)
-    with pytest.raises(ModelError, match=r"what it sends has the SHA-256"):
+    with pytest.raises(ModelError, match=r"the file it sends has the SHA-256"):
         ensure(store, card)
 
 
@@ -285,7 +285,7 @@ def test_add_refuses_what_it_does_not_know(store, tmp_path):
     source.write_bytes(DATA[:-1])
     with pytest.raises(ModelError, match=r"has the name of a file of tiny, but has 299,999 bytes"):
         store.add(source, [card])
-    with pytest.raises(ModelError, match=r"no file of a known model"):
+    with pytest.raises(ModelError, match=r"not a file of a known model"):
         store.add(source.rename(tmp_path / "else.bin"), [card])
     with pytest.raises(InputError, match=r"cannot read"):
         store.add(tmp_path / "none", [card])
@@ -296,8 +296,8 @@ def test_add_refuses_what_it_does_not_know(store, tmp_path):
 FETCH = """
 import sys
 from pathlib import Path
-from unmixcli.catalogue import ModelCard
-from unmixcli.store import Store
+from unmixcli.models.cards import ModelCard
+from unmixcli.models.store import Store
 card = ModelCard.model_validate_json(sys.argv[1])
 for name, path in Store().ensure(card, card.weights, report=lambda e: print(e.note)).items():
     print("have", name)
@@ -371,7 +371,7 @@ def test_two_processes_fetch_once(server, store):
     output = [process.communicate(timeout=20)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert len(server.requests) == 1
-    assert sum("another process is fetching it" in text for text in output) == 1
+    assert sum("another process is downloading it" in text for text in output) == 1
 
 
 def test_the_waiting_process_takes_over_from_one_that_dies(server, store):
@@ -381,7 +381,7 @@ def test_the_waiting_process_takes_over_from_one_that_dies(server, store):
     first = start(card)
     wait_for(lambda: size_of(place.part) == 1000)
     second = start(card)
-    assert second.stdout.readline() == "another process is fetching it; waiting\n"
+    assert second.stdout.readline() == "another process is downloading it; waiting\n"
     first.kill()
     first.communicate(timeout=10)
     assert "have tiny.pth" in second.communicate(timeout=20)[0]
@@ -402,10 +402,9 @@ def test_an_interrupt_does_not_wait_for_a_silent_server(server, store):
     server.script[FILE] = [web.stall(1000)]
     process = start(card)
     wait_for(lambda: size_of(place.part) == 1000)
-    began = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
-    assert process.returncode != 0 and time.monotonic() - began < 3
+    assert process.returncode != 0
     assert not place.final.exists()
 
 
@@ -416,7 +415,7 @@ def test_remove_leaves_alone_what_is_being_fetched(server, store):
     process = start(card)
     wait_for(lambda: size_of(place.part) == 1000)
     try:
-        with pytest.raises(ModelError, match=r"another process is fetching tiny"):
+        with pytest.raises(ModelError, match=r"another process is downloading tiny"):
             store.remove(card)
     finally:
         process.kill()

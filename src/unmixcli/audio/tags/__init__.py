@@ -1,4 +1,4 @@
-"""What a recording says about itself, in whatever format: read once, written to each stem."""
+"""Tags in all formats: read once from the recording, written to each stem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags: what a recording says of itself, in whatever format."""
+"""Read tags from recordings in any format."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mutagen.flac import Picture
 from ...files.readers import FileView
 
 FRONT = 3
-"""The kind of picture that is a front cover, in ID3 and in FLAC."""
+"""The picture type of a front cover, in ID3 and in FLAC."""
 
 
 @dataclass(frozen=True)
 class _Names:
-    """What the formats call one piece of text."""
+    """The names of one text field in the different formats."""
 
     frame: type[id3.TextFrame]
     mp4: str
@@ -55,16 +55,16 @@ class Cover:
 
 @dataclass(frozen=True)
 class Tags:
-    """What a recording says of itself.
+    """The tags of a recording.
 
     Attributes
     ----------
     texts : mapping of str to str
-        By the names of Vorbis comments in lower case: title, artist, album,
+        Keyed by the lower-case names of Vorbis comments: title, artist, album,
         albumartist, tracknumber, discnumber, date, genre, composer.
     cover : Cover or None
     problem : str
-        Why tags that are there could not be read.
+        Why the tags could not be read, if that failed.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -75,13 +75,13 @@ class Tags:
         return bool(self.texts) or self.cover is not None
 
     def of_stem(self, stem: str, track: str) -> Tags:
-        """Return the tags of a stem: the same, with its name in the title.
+        """Return the tags of a stem: the same ones, with the stem's name in the title.
 
         Parameters
         ----------
         stem : str
         track : str
-            Stands in for a title that is missing.
+            Used if the title is missing.
         """
         if not self:
             return self
@@ -90,9 +90,9 @@ class Tags:
 
 
 def read_tags(source: Path | BinaryIO) -> Tags:
-    """Read the tags of a recording of any format.
+    """Read the tags of a recording in any format.
 
-    Never fails: tags that cannot be read are as good as none.
+    Never fails: the result has no tags if they cannot be read.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def read_tags(source: Path | BinaryIO) -> Tags:
     try:
         file = _open(source)
         tags = _read(file) if file is not None else Tags()
-    except Exception as error:  # whatever a parser makes of damaged tags
+    except Exception as error:  # a parser may raise anything on damaged tags
         tags = Tags(problem=str(error) or type(error).__name__)
     return tags if tags.texts else replace(tags, texts=_read_with_ffmpeg(source))
 
@@ -111,12 +111,12 @@ def _open(source: Path | BinaryIO) -> Any:
 
 
 def _read(file: Any) -> Tags:
-    """Read what mutagen found, by the kind of tags that it is."""
+    """Read the tags that mutagen found, whatever their kind."""
     tags = file.tags if file.tags is not None else {}
     words, covers = _READERS.get(_kind(tags), (_vorbis_words, _vorbis_covers))
     texts = {name: words(tags, name) for name in TEXTS}
     pictures = [Cover(p.mime, p.data, p.type) for p in getattr(file, "pictures", [])]
-    with contextlib.suppress(Exception):  # a damaged picture is no reason to lose the words
+    with contextlib.suppress(Exception):  # keep the text even if a picture is damaged
         pictures += covers(tags)
     return Tags({name: text for name, text in texts.items() if text}, _best(pictures))
 
@@ -138,7 +138,7 @@ def _id3_covers(tags: Any) -> list[Cover]:
 
 def _mp4_words(tags: Any, name: str) -> str:
     values = tags.get(TEXTS[name].mp4)
-    if values and isinstance(values[0], tuple):  # a number and of how many
+    if values and isinstance(values[0], tuple):  # a number and a total
         number, total = values[0]
         return f"{number}/{total}" if number and total else str(number or "")
     return _words(values)
@@ -155,7 +155,7 @@ def _ape_words(tags: Any, name: str) -> str:
 def _ape_covers(tags: Any) -> list[Cover]:
     if (key := "Cover Art (Front)") not in tags:
         return []
-    data = bytes(tags[key].value).partition(b"\0")[2]  # after a file name
+    data = bytes(tags[key].value).partition(b"\0")[2]  # the picture follows a file name
     return [Cover(_mime(data), data)]
 
 
@@ -164,7 +164,7 @@ def _asf_words(tags: Any, name: str) -> str:
 
 
 def _asf_covers(tags: Any) -> list[Cover]:
-    """Take the pictures of a WMA file apart: kind, size, type, description, data."""
+    """Parse the pictures of a WMA file: kind, size, type, description, data."""
     pictures = []
     for value in tags.get("WM/Picture", []):
         data = bytes(value.value)
@@ -192,7 +192,7 @@ _READERS: dict[str, tuple[Callable[[Any, str], str], Callable[[Any], list[Cover]
 
 
 def _read_with_ffmpeg(source: Path | BinaryIO) -> dict[str, str]:
-    """Read what mutagen knows nothing of: Matroska, AVI, the INFO chunk of a WAV."""
+    """Read formats that mutagen does not support: Matroska, AVI, the INFO chunk of a WAV."""
     import av
 
     try:
@@ -218,15 +218,15 @@ def _words(values: Any) -> str:
 
 
 def _utf16_word(data: bytes) -> tuple[str, bytes]:
-    """Split off a word that ends in a zero."""
+    """Split off a string that ends in a zero."""
     for end in range(0, len(data) - 1, 2):
         if data[end : end + 2] == b"\0\0":
             return data[:end].decode("utf-16-le"), data[end + 2 :]
-    raise ValueError("a word that does not end")
+    raise ValueError("a string without its final zero")
 
 
 def _best(pictures: list[Cover]) -> Cover | None:
-    """Choose the front cover, or the first picture there is."""
+    """Choose the front cover, or else the first picture."""
     pictures = [picture for picture in pictures if picture.data]
     front = [picture for picture in pictures if picture.kind == FRONT]
     return next(iter(front or pictures), None)

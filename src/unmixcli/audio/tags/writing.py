@@ -1,4 +1,4 @@
-"""Tags on their way into the stems, in whatever format these are."""
+"""Write tags into stems of any format."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ log = logging.getLogger("unmixcli")
 
 
 def write_tags(path: Path, format: str, tags: Tags) -> None:
-    """Write tags into a file that is otherwise finished.
+    """Write tags into an otherwise finished file.
 
     Parameters
     ----------
     path : Path
-        Its name need not tell the format.
+        Its name does not matter.
     format : str
         wav, flac, ogg, opus or mp3.
     tags : Tags
@@ -45,12 +45,12 @@ def write_tags(path: Path, format: str, tags: Tags) -> None:
         cause = error.__cause__ or error.__context__ or (error.args[0] if error.args else None)
         if isinstance(cause, OSError):
             raise cause from None
-        # The sound is there all the same.
-        log.warning("%s: the tags do not fit into it: %s", display(path), error)
+        # The sound is fine, so a warning is enough.
+        log.warning("%s: the tags could not be written: %s", display(path), error)
 
 
 def info_strings(tags: Tags) -> dict[str, str]:
-    """Return the tags that libsndfile itself writes into a WAV, by its names for them."""
+    """Return the tags that libsndfile itself writes into a WAV, keyed by its names."""
     names = ("title", "artist", "album", "date", "tracknumber", "genre")
     return {name: tags.texts[name] for name in names if name in tags.texts}
 
@@ -63,7 +63,7 @@ def _write_id3(tags: id3.ID3Tags, wanted: Tags) -> None:
         tags.add(
             id3.APIC(id3.Encoding.LATIN1, mime=cover.mime, type=FRONT, desc="", data=cover.data)
         )
-    tags.update_to_v23()  # the version that everything reads
+    tags.update_to_v23()  # the version that all players read
 
 
 def _write_mp3(path: Path, wanted: Tags) -> None:

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
+from ...words import some
 from ..cards import ModelCard
-from ..tensors import read_state, some
-from .streaming import HybridDemucs
+from ..segmented import SegmentedModel
+from ..tensors import read_state
+from .streaming import hybrid_demucs
 
 LAST_TORCHAUDIO = 11
 """torchaudio 2.11 is the last; it serves every later torch."""
@@ -28,7 +30,7 @@ _EMBEDDING = "freq_emb.embedding.weight"
 
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-) -> HybridDemucs:
+) -> SegmentedModel:
     """Build a model from a checkpoint; see `unmixcli.models.interface.Plugin.load`.
 
     The checkpoint is a state dict of `torchaudio.models.HDemucs`, in sizes that
@@ -43,7 +45,7 @@ def load_model(
         )
     path = weights[card.weights[0].file]
     network = build_network(architecture, path, card).to(torch.device(device))
-    return HybridDemucs(network, card, targets, torch.device(device))
+    return hybrid_demucs(network, card, targets, torch.device(device))
 
 
 def build_network(architecture: Callable[..., nn.Module], path: Path, card: ModelCard) -> nn.Module:

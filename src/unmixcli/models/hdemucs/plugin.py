@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cards import ModelCard, shipped_cards
+from ..cards import ModelCard
+from ..catalogue import shipped_cards
 from .options import Options
 
 if TYPE_CHECKING:
-    from .streaming import HybridDemucs
+    from ..segmented import SegmentedModel
 
 
 class _Plugin:
@@ -28,7 +29,7 @@ class _Plugin:
 
     def load(
         self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
-    ) -> HybridDemucs:
+    ) -> SegmentedModel:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 

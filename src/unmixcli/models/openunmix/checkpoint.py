@@ -1,4 +1,4 @@
-"""Open-Unmix checkpoints: reading them safely and saying what they hold.
+"""Read Open-Unmix checkpoints safely, and measure the network in them.
 
 References
 ----------
@@ -16,10 +16,11 @@ from pathlib import Path
 import torch
 
 from ...errors import ModelError
-from ..tensors import read_state, some
+from ...words import some
+from ..tensors import read_state
 
 UNUSED_KEYS = frozenset({"sample_rate", "stft.window", "transform.0.window"})
-"""What the published files hold besides the network."""
+"""Keys of the published files that are not part of the network."""
 
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -27,15 +28,15 @@ _LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state dict that is certain to be an Open-Unmix network, and its sizes.
+    """The state dict of an Open-Unmix network, checked, and its sizes.
 
-    It estimates a gain for each of its channels and output bins.
+    The network estimates a gain for each channel and output bin.
     """
 
     path: Path
     state: Mapping[str, torch.Tensor]
     bins: int
-    """Bins that are read, from the lowest."""
+    """Number of bins that the network reads, from the lowest."""
     output_bins: int
     channels: int
     hidden: int
@@ -63,8 +64,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises
     ------
     ModelError
-        If the file cannot be read, would have to run code, or is not exactly
-        an Open-Unmix network.
+        If the file cannot be read without running code from it, or is not
+        exactly an Open-Unmix network.
     """
     state = read_state(path, UNUSED_KEYS)
     layers = 1 + max(
@@ -97,7 +98,7 @@ def _check_keys(
         if missing:
             parts.append(f"it lacks {some(missing)}")
         if foreign:
-            parts.append(f"it has {some(foreign)}, which do not belong there")
+            parts.append(f"it has {some(foreign)}, which Open-Unmix does not have")
         raise ModelError(f"{path} is not an Open-Unmix network: {' and '.join(parts)}")
 
 
@@ -136,7 +137,7 @@ def _measure(
         if found != shape or 0 in shape:
             raise ModelError(
                 f"{path} is not an Open-Unmix network: {key} has the shape {found}, "
-                f"and the other tensors call for {shape}"
+                f"but the other tensors require {shape}"
             )
     if channels not in (1, 2):
         raise ModelError(f"{path} is for {channels} channels; only 1 and 2 are supported")

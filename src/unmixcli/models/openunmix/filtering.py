@@ -1,7 +1,7 @@
-"""From the networks' gains to the stems' spectra, on one block of frames at a time.
+"""Compute the stems' spectra from the networks' gains, one block of frames at a time.
 
-A block is processed one range of bins after another, each through all its
-steps, so that the many passes of the filter find their data in cache.
+A block is processed in ranges of bins, each through all steps, so that the many
+passes of the filter find their data in cache.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from itertools import accumulate
 
 import torch
 
-from ...options.config import SeparationConfig
 from ...signal.em import (
     MixtureSpectrum,
     Statistics,
@@ -26,25 +25,27 @@ from ...signal.em import (
 )
 from ...signal.masks import apply_gains, gains_of_magnitudes, ratio_mask, residual_gain
 from ...signal.stft import Audio, Framing, block_sizes, magnitude_of, overlap_add, stft
+from ..interface import Request
+from .options import Options
 from .output_layers import Head, Ranges
 from .rows import Sequence
 
 LONG_WINDOW = 512
-"""Windows of the EM up to this many frames are one block; longer ones are measured first."""
+"""EM windows of up to this many frames are one block; longer ones are measured first."""
 
 
 class BlockMemory:
-    """Memory for the spectra of a block, the same for every block that a thread works on.
+    """Memory for the spectra of a block, reused for all blocks of a thread.
 
-    It is too large for the allocator to keep, and fresh pages cost more than
-    the arithmetic that fills them.
+    The allocator does not keep blocks of this size, and fresh pages cost more
+    time than the arithmetic that fills them.
     """
 
     def __init__(self) -> None:
         self._local = threading.local()
 
     def take(self, shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
-        """Return a tensor of some shape, of the kind of another; what it holds is left over."""
+        """Return an uninitialised tensor with the type and device of ``like``."""
         size = math.prod(shape)
         kept: torch.Tensor | None = getattr(self._local, "kept", None)
         if kept is None or kept.numel() < size:
@@ -54,7 +55,7 @@ class BlockMemory:
 
 @dataclass
 class Measurement:
-    """What the EM needs to know of a window that spans several blocks."""
+    """The facts that the EM needs about a window that spans several blocks."""
 
     peak: torch.Tensor
     statistics: list[Statistics]
@@ -73,11 +74,11 @@ class Measurement:
 
 @dataclass
 class _Window:
-    """What is known of one long window of the EM."""
+    """The known facts about one long window of the EM."""
 
     scale: torch.Tensor | None = None
     covariances: list[list[torch.Tensor]] = field(default_factory=list)
-    """For each iteration so far, for each range of bins."""
+    """One list per iteration so far, with one covariance per range of bins."""
 
 
 class Filter:
@@ -87,15 +88,15 @@ class Filter:
     ----------
     head : Head
     ranges : list of (int, int)
-        Ranges of bins, as the head was built for.
+        Ranges of bins that the head was built for.
     framing : Framing
-    config : SeparationConfig
+    request : Request
     sequences : list of Sequence
-        For each network what its output layer reads.
+        For each network, the input of its output layer.
     frames : int
-        Frames of the track.
+        Number of frames of the track.
     limit : int
-        Frames of a block where no window of the EM decides.
+        Largest block in frames, unless EM windows determine the blocks.
     device : torch.device
     memory : BlockMemory
     """
@@ -105,7 +106,7 @@ class Filter:
         head: Head,
         ranges: Ranges,
         framing: Framing,
-        config: SeparationConfig,
+        request: Request[Options],
         sequences: list[Sequence],
         frames: int,
         limit: int,
@@ -115,30 +116,30 @@ class Filter:
         self._head = head
         self._ranges = ranges
         self._framing = framing
-        self._config = config
+        self._options = options = request.options
         self._sequences = sequences
         self._frames = frames
         self._limit = limit
         self._device = device
         self._memory = memory
         targets = len(head.targets)
-        self._stems = targets + config.residual
-        # The EM tells sources apart, so a single target is given the rest as its opponent.
-        self._residual = config.residual or (config.niter > 0 and targets == 1)
-        self._window = config.wiener_win_len or frames
+        self._stems = targets + request.residual
+        # The EM needs at least two sources, so a single target gets the residual beside it.
+        self._residual = request.residual or (options.niter > 0 and targets == 1)
+        self._window = options.wiener_win_len or frames
         self._long: dict[int, _Window] | None = (
-            {} if config.niter and self._window > LONG_WINDOW else None
+            {} if options.niter and self._window > LONG_WINDOW else None
         )
 
     @property
     def context(self) -> int:
-        """Frames on either side of a block that its stretch has beside its own."""
+        """Frames that a stretch has on either side of its block's own."""
         return self._head.context
 
     @cached_property
     def block_sizes(self) -> list[int]:
-        """Frames of each block in turn."""
-        if not self._config.niter:
+        """Number of frames of each block, in order."""
+        if not self._options.niter:
             return block_sizes(self._frames, self._limit)
         size = self._window if self._long is None else self._limit
         return block_sizes(self._frames, size, self._window)
@@ -150,11 +151,11 @@ class Filter:
 
     @property
     def readings(self) -> int:
-        """How many times `measure` must see the whole track before `separate`."""
-        return 0 if self._long is None else self._config.niter
+        """How often `measure` must read the whole track before `separate`."""
+        return 0 if self._long is None else self._options.niter
 
     def measure(self, first: int, stretch: Audio) -> tuple[int, Measurement]:
-        """Measure a block of a long window after the iterations that are settled so far."""
+        """Measure a block of a long window, with the covariances of the finished iterations."""
         spectrum, gains_of = self._read(first, stretch)
         window = self._known(first)
         found = []
@@ -170,12 +171,12 @@ class Filter:
         return first, Measurement(magnitude_of(spectrum).amax(), found)
 
     def settle(self, measurements: Iterable[tuple[int, Measurement]]) -> Iterator[int]:
-        """Fix one more iteration's covariances from the measurements of all blocks.
+        """Compute the next iteration's covariances from the measurements of all blocks.
 
         Yields
         ------
         int
-            The first frame of each block, as it is taken in.
+            The first frame of each block, when it has been added.
         """
         assert self._long is not None
         windows: dict[int, Measurement] = {}
@@ -198,19 +199,19 @@ class Filter:
         first : int
             Index of the block's first frame.
         stretch : ndarray, shape (channels, samples)
-            The samples that the block's frames and their context cover.
+            The samples that the block's frames cover.
 
         Returns
         -------
         first : int
         segment : ndarray, shape (stems, channels, samples)
-            As `unmixcli.signal.stft.overlap_add` leaves it.
+            The result of `unmixcli.signal.stft.overlap_add`.
         """
         spectrum, gains_of = self._read(first, stretch)
         stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
-        if self._config.niter and scale is None:
+        if self._options.niter and scale is None:
             scale = squared_scale(magnitude_of(spectrum).amax())
         for k, part, gains in self._gains(spectrum, gains_of):
             start, end = self._ranges[k]
@@ -228,28 +229,28 @@ class Filter:
     def _read(
         self, first: int, stretch: Audio
     ) -> tuple[torch.Tensor, Callable[[int], torch.Tensor]]:
-        """Return a block's spectrum and what gives its gains, of a stretch with its context."""
+        """Return the block's own spectrum and its gains by range, given a stretch with context."""
         spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
-        begin = max(0, first - self._head.context)
+        begin = max(0, first - self.context)
         end = begin + spectrum.shape[1]
         rows = [sequence.read(begin, end).to(spectrum.device) for sequence in self._sequences]
         wanted = slice(first - begin, first - begin + self._sizes[first])
-        gains_of = self._head(rows, spectrum, wanted, refined=self._config.niter > 0)
+        gains_of = self._head(rows, spectrum, wanted, refined=self._options.niter > 0)
         return spectrum[:, wanted], gains_of
 
     def _gains(
         self, spectrum: torch.Tensor, gains_of: Callable[[int], torch.Tensor]
     ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
-        """Yield each range's index, its part of the spectrum and the first estimates' gains."""
-        config = self._config
+        """Yield each range's index, its part of the spectrum and the first gains."""
+        options = self._options
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]
             gains = gains_of(k)
             if gains.shape[1] < part.shape[0]:
                 magnitude = magnitude_of(part)
                 gains = gains_of_magnitudes(gains * magnitude.mean(0), magnitude)
-            if config.softmask:
-                gains = ratio_mask(gains, magnitude_of(part), config.alpha, self._residual)
+            if options.softmask:
+                gains = ratio_mask(gains, magnitude_of(part), options.alpha, self._residual)
             elif self._residual:
                 gains = torch.cat([gains, residual_gain(gains)])
             yield k, part, gains
@@ -262,11 +263,11 @@ class Filter:
         known: list[torch.Tensor],
         out: torch.Tensor,
     ) -> None:
-        """Run the EM on one range of bins, with covariances known or measured here."""
+        """Run the EM on one range of bins; measure the covariances unless they are known."""
         power, statistics = masked_power(gains, mixture)
-        for iteration in range(self._config.niter):
+        for iteration in range(self._options.niter):
             covariance = known[iteration] if known else statistics.spatial_covariance(scale)
-            if iteration == self._config.niter - 1:
+            if iteration == self._options.niter - 1:
                 wiener_filter(power, covariance, mixture, scale, out)
             else:
                 estimates = torch.empty_like(gains, dtype=out.dtype)

@@ -1,8 +1,7 @@
-"""A model folder of the user's own, as Open-Unmix's training leaves it."""
+"""Read a user's model folder, as written by Open-Unmix's training."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...errors import ModelError
+from ...files.documents import DocumentError, read_json
 from ..cards import ModelCard, Weights
 
 SUFFIXES = (".pth", ".safetensors")
@@ -22,7 +22,7 @@ def card_of_folder(folder: Path) -> ModelCard | None:
 
     The folder has a ``TARGET.json`` and a ``TARGET.pth`` (or ``TARGET-*.pth``,
     ``TARGET_*.pth``, or the same as safetensors) for every target, and
-    sometimes a ``separator.json`` with what is common to all. A joint network
+    sometimes a ``separator.json`` with the common settings. A joint network
     is ``joint.safetensors`` beside a ``separator.json`` that lists its ``targets``.
 
     Parameters
@@ -32,12 +32,12 @@ def card_of_folder(folder: Path) -> ModelCard | None:
     Returns
     -------
     ModelCard or None
-        None if nothing in the folder looks like Open-Unmix.
+        None if the folder does not look like an Open-Unmix model.
 
     Raises
     ------
     ModelError
-        If it does, but something is missing, unreadable or contradicts itself.
+        If it does, but something is missing, unreadable or inconsistent.
     """
     common = _read_json(folder / "separator.json")
     joint = folder / JOINT_FILE
@@ -57,8 +57,8 @@ def card_of_folder(folder: Path) -> ModelCard | None:
         for key in ("nfft", "nhop", "nb_channels", "sample_rate"):
             if key in arguments and settings.setdefault(key, arguments[key]) != arguments[key]:
                 raise ModelError(
-                    f"{path} says {key} is {arguments[key]}, another file of the folder says "
-                    f"{settings[key]}"
+                    f"{path} says that {key} is {arguments[key]}, but another file in the folder "
+                    f"says {settings[key]}"
                 )
         declared[target] = arguments
         found[target] = _checkpoint_of(folder, target)
@@ -66,8 +66,8 @@ def card_of_folder(folder: Path) -> ModelCard | None:
         loose = [path.name for path in folder.iterdir() if path.suffix in SUFFIXES]
         if loose:
             raise ModelError(
-                f"{folder} has {loose[0]}, but no TARGET.json beside it that describes the "
-                "network, as Open-Unmix's training writes it"
+                f"{folder} has {loose[0]}, but no TARGET.json that describes the network; "
+                "Open-Unmix's training writes both"
             )
         return None
     weights = [
@@ -90,19 +90,19 @@ def _card(
             plugin="openunmix",
             title=f"the model in {folder}",
             targets=targets,
-            # Older training files do not say; these are the defaults of the training.
+            # Older training files lack these values; use the defaults of the training.
             sample_rate=int(settings.get("sample_rate", 44100)),
             weights=tuple(weights),
-            # The sizes are read off the tensors; what the JSON says is only compared.
+            # The sizes come from the tensors; those in the JSON are only compared with them.
             parameters={"hop": int(settings.get("nhop", 1024)), "declared": declared or {}},
         )
     except (ValidationError, ValueError, TypeError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        raise ModelError(f"the model in {folder} is badly described: {detail}") from None
+        raise ModelError(f"the description of the model in {folder} is invalid: {detail}") from None
 
 
 def _checkpoint_of(folder: Path, target: str) -> Path:
-    """Find the one file with a target's weights; ``TARGET.chkpnt`` beside it is not it."""
+    """Find the file with a target's weights; ignore ``TARGET.chkpnt``."""
     for suffix in SUFFIXES:
         exact = folder / f"{target}{suffix}"
         if exact.is_file():
@@ -124,9 +124,9 @@ def _checkpoint_of(folder: Path, target: str) -> Path:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, DocumentError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}") from None
     return content if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""Input layers: from a block of the mixture's spectrum to a few hundred numbers a frame."""
+"""Input layers: reduce a block of the mixture's spectrum to a few hundred numbers per frame."""
 
 from __future__ import annotations
 
@@ -29,23 +29,25 @@ class Front(Protocol):
 
 
 class MagnitudeFront:
-    """The published input layer: of the magnitude, for all networks in one product.
+    """The published input layer: reads magnitudes, for all networks in one product.
 
     Parameters
     ----------
     networks : sequence of Folded
-        Of the same number of channels; one channel reads the mean of the mixture's.
+        All for the same number of channels; for one channel, they read the channels' mean.
+    dtype : torch.dtype
+        Type in which the products are computed.
     """
 
-    def __init__(self, networks: Sequence[Folded]) -> None:
+    def __init__(self, networks: Sequence[Folded], dtype: torch.dtype = torch.float32) -> None:
         channels = networks[0].channels
         bins = max(network.bins for network in networks)
         columns = []
         for network in networks:
             weight = network.input.weight.view(channels, network.bins, -1)
-            # Zeros for the bins that another network reads and this one does not.
+            # Zeros for bins that only other networks read.
             columns.append(torch.nn.functional.pad(weight, (0, 0, 0, bins - network.bins)))
-        self._weights = torch.cat(columns, -1).contiguous()
+        self._weights = torch.cat(columns, -1).contiguous().to(dtype)
         self._bias = torch.cat([network.input.bias for network in networks])
 
     def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
@@ -54,6 +56,9 @@ class MagnitudeFront:
         magnitude = magnitude_of(spectrum[..., :bins])
         if channels == 1:
             magnitude = magnitude.mean(0, keepdim=True)
+        if self._weights.dtype != magnitude.dtype:
+            magnitude = magnitude.to(self._weights.dtype)
+            return torch.bmm(magnitude, self._weights).sum(0).float().add_(self._bias).tanh_()
         rows = torch.addmm(self._bias, magnitude[0], self._weights[0])
         for one, weight in zip(magnitude[1:], self._weights[1:], strict=True):
             rows.addmm_(one, weight)
@@ -61,7 +66,7 @@ class MagnitudeFront:
 
 
 def band_of_bin(edges: torch.Tensor) -> torch.Tensor:
-    """Return which band each bin is in, from the first bins of the bands and the number of bins."""
+    """Return the band of each bin, given each band's first bin and, last, the number of bins."""
     widths = edges.diff()
     return torch.repeat_interleave(torch.arange(len(widths)), widths)
 
@@ -69,8 +74,8 @@ def band_of_bin(edges: torch.Tensor) -> torch.Tensor:
 class LogBands:
     """Features of a frame: the logarithm of power in bands.
 
-    Four signals are looked at: left, right, their sum and their difference,
-    the latter two divided by the square root of 2.
+    It reads four signals: left, right, and their sum and difference divided by
+    the square root of 2.
 
     Parameters
     ----------
@@ -87,17 +92,17 @@ class LogBands:
         bands = band_of_bin(edges)
         mean = torch.zeros(int(edges[-1]), len(widths))
         mean[torch.arange(len(bands)), bands] = 1 / widths[bands].float()
-        # Most bands at the bottom are single bins: those are copied, the rest averaged.
+        # The lowest bands are single bins: copy those and average the rest.
         self._single = int((widths.cumprod(0) == 1).sum())
         self._mean = mean[self._single :, self._single :].contiguous().to(device)
 
     def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Read a spectrum, (2, frames, bins), as features, (frames, 4 x bands)."""
+        """Turn a spectrum, (2, frames, bins), into features, (frames, 4 x bands)."""
         real, imag = spectrum.real.contiguous(), spectrum.imag.contiguous()
         power = real.new_empty((4, *real.shape[1:]))
         torch.mul(real, real, out=power[:2]).addcmul_(imag, imag)
-        # Not from the powers and the product of left and right, which would leave
-        # rounding where the difference of a mono recording is exactly nothing.
+        # Computing these from the powers and the product of left and right would leave
+        # rounding errors in the difference of a mono recording, which is exactly zero.
         for k, sign in ((2, 1), (3, -1)):
             one = real[0].add(real[1], alpha=sign)
             other = imag[0].add(imag[1], alpha=sign)
@@ -108,7 +113,7 @@ class LogBands:
 
 
 class LogBandFront:
-    """The joint network's input layer: of the logarithm of power in bands.
+    """The joint network's input layer: reads the logarithm of power in bands.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""The joint network: one trunk that shares the mixture out among all targets.
+"""The joint network: one network that divides the mixture among all targets.
 
-A variant of Open-Unmix that costs a fraction of four networks: it hears
-the logarithm of power in bands instead of the magnitude of bins, and its gains
-are masks that add up to one. Its file says in its header what it is.
+This variant of Open-Unmix costs a fraction of four networks. It reads the
+logarithm of power in bands instead of the magnitude of bins, and its gains are
+masks that add up to one. The header of its file describes it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FEATURES = 4
 
 
 class Header(BaseModel):
-    """What the file says of itself."""
+    """The header of the file."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -55,7 +55,7 @@ class JointCheckpoint:
 
 
 def is_joint(path: Path) -> bool:
-    """Tell whether a file says that it holds a joint network."""
+    """Return whether the header of a file names a joint network."""
     if path.suffix != ".safetensors":
         return False
     return _metadata(path).get("architecture") == ARCHITECTURE
@@ -67,13 +67,13 @@ def read_joint(path: Path) -> JointCheckpoint:
     Raises
     ------
     ModelError
-        If the file is not what its header says.
+        If the file does not match its header.
     """
     try:
         header = Header.model_validate(_metadata(path))
     except ValidationError as error:
         key = error.errors()[0]["loc"][0]
-        raise ModelError(f"the header of {path} does not say a usable {key}") from None
+        raise ModelError(f"the header of {path} has no valid {key}") from None
     with safe_open(path, "pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     _check(path, header, state)
@@ -81,9 +81,17 @@ def read_joint(path: Path) -> JointCheckpoint:
 
 
 def build_joint(
-    checkpoint: JointCheckpoint, targets: Sequence[str], ranges: Ranges, device: torch.device
+    checkpoint: JointCheckpoint,
+    targets: Sequence[str],
+    ranges: Ranges,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
 ) -> tuple[Trunk, LogBandFront, BandMaskHead]:
-    """Make the parts of a model of a joint network."""
+    """Build the parts of a model from a joint network.
+
+    Products are computed in ``dtype``, except in the input layer and the refinement:
+    they read logarithms, whose small differences bfloat16 cannot represent.
+    """
     header, state = checkpoint.header, checkpoint.state
     edges = state["band_edges"].long()
 
@@ -95,21 +103,15 @@ def build_joint(
     refinement = Refinement(state, device) if shapes(state, 1, 1) else None
     heads = [header.targets.index(target) for target in targets]
     shape = (len(header.targets), header.channels)
+    output = layer("fc3").to(dtype)
     return (
-        trunk,
+        trunk.to(dtype),
         LogBandFront(layer("fc1"), bands),
         BandMaskHead(
-            tuple(targets),
-            heads,
-            shape,
-            layer("fc3"),
-            edges,
-            header.em_factor,
-            ranges,
-            bands,
-            refinement,
+            tuple(targets), heads, shape, output, edges, header.em_factor, ranges,
+            bands, refinement,
         ),
-    )
+    )  # fmt: skip
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -121,7 +123,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> None:
-    """Check that the tensors are there and fit together."""
+    """Check that all tensors exist and fit together."""
     edges = state.get("band_edges", torch.zeros(1)).long()
     bands = len(edges) - 1
     hidden = len(state.get("fc1.bias", ()))
@@ -146,8 +148,8 @@ def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> Non
         found = tuple(state[key].shape) if key in state else None
         if found != expected.get(key):
             raise ModelError(
-                f"{path} is not a joint network: {key} has the shape {found}, "
-                f"where {expected.get(key)} is right"
+                f"{path} is not a joint network: {key} has the shape {found} "
+                f"instead of {expected.get(key)}"
             )
     if bands < 1 or edges[0] != 0 or edges[-1] != header.n_fft // 2 + 1 or edges.diff().min() < 1:
         raise ModelError(f"{path} is not a joint network: its bands do not cover the spectrum")

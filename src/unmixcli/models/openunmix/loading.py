@@ -1,4 +1,4 @@
-"""From a card and its files to a model: which network, which head, which sizes."""
+"""Build a model from a card and its files."""
 
 from __future__ import annotations
 
@@ -21,39 +21,51 @@ from .output_layers import RectifiedHead
 from .streaming import OpenUnmix
 
 CPU_RANGE_BINS = 260
-"""Bins that a processor works on at a time: what a window of the EM needs then fits its cache."""
+"""Bins per range on a processor: the data of an EM window then fits its cache."""
 
 log = logging.getLogger("unmixcli")
 
 
 def load_model(
-    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: Sequence[str],
+    device: str,
+    precision: str = "float32",
 ) -> OpenUnmix:
     """Build a model from checkpoints; see `unmixcli.models.interface.Plugin.load`.
 
-    A card lists either a network for each target or one joint network for all.
+    A card lists either one network per target or one joint network for all.
     """
     place = torch.device(device)
     first = weights[card.files_for(targets)[0].file]
     load = _load_joint if is_joint(first) else _load_networks
-    return load(card, weights, tuple(targets), place)
+    return load(card, weights, tuple(targets), place, getattr(torch, precision))
 
 
 def _load_joint(
-    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: tuple[str, ...],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> OpenUnmix:
     checkpoint = read_joint(weights[card.files_for(targets)[0].file])
     header = checkpoint.header
     if set(header.targets) != set(card.targets) or header.sample_rate != card.sample_rate:
-        raise ModelError(f"{checkpoint.path} is not the network that {card.name} is described as")
+        raise ModelError(f"{checkpoint.path} does not match the description of {card.name}")
     framing = Framing(header.n_fft, header.hop)
     ranges = _ranges(framing.bins, device)
-    trunk, front, head = build_joint(checkpoint, targets, ranges, device)
+    trunk, front, head = build_joint(checkpoint, targets, ranges, device, dtype)
     return OpenUnmix([trunk], front, head, ranges, framing, header.sample_rate, device)
 
 
 def _load_networks(
-    card: ModelCard, weights: Mapping[str, Path], targets: tuple[str, ...], device: torch.device
+    card: ModelCard,
+    weights: Mapping[str, Path],
+    targets: tuple[str, ...],
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> OpenUnmix:
     checkpoints = {}
     for item in card.files_for(targets):
@@ -61,13 +73,19 @@ def _load_networks(
             checkpoints[target] = read_checkpoint(weights[item.file])
             _check(card, checkpoints[target], target)
     _refuse_mixed(card, list(checkpoints.values()))
-    framing = Framing(checkpoints[targets[0]].n_fft, int(card.parameters["hop"]))
+    n_fft, hop = checkpoints[targets[0]].n_fft, int(card.parameters["hop"])
+    if not n_fft // 64 <= hop <= n_fft // 2:
+        raise ModelError(
+            f"{card.name} is described as having a hop of {hop} samples, which does not fit "
+            f"frames of {n_fft}: it must be between {n_fft // 64} and {n_fft // 2}"
+        )
+    framing = Framing(n_fft, hop)
     ranges = _ranges(framing.bins, device)
     networks = [fold(checkpoints.pop(target), device) for target in targets]
     return OpenUnmix(
-        [network.trunk for network in networks],
-        MagnitudeFront(networks),
-        RectifiedHead(targets, networks, ranges, device),
+        [network.trunk.to(dtype) for network in networks],
+        MagnitudeFront(networks, dtype),
+        RectifiedHead(targets, networks, ranges, device, dtype),
         ranges,
         framing,
         card.sample_rate,
@@ -83,7 +101,7 @@ def _ranges(bins: int, device: torch.device) -> list[tuple[int, int]]:
 
 
 def _check(card: ModelCard, checkpoint: Checkpoint, target: str) -> None:
-    """Compare what a file holds with what the card says of it."""
+    """Compare a file with the card's description of it."""
     said = card.parameters
     claims = (
         ("frames of {} samples", said.get("n_fft"), checkpoint.n_fft),
@@ -102,7 +120,7 @@ def _check(card: ModelCard, checkpoint: Checkpoint, target: str) -> None:
 def _compare_declared(
     checkpoint: Checkpoint, declared: Mapping[str, Any], sample_rate: int
 ) -> None:
-    """Warn where a training's own description contradicts the tensors, which count."""
+    """Warn if the training's own description contradicts the tensors, which are used."""
     truth = {
         "nfft": checkpoint.n_fft,
         "nb_channels": checkpoint.channels,
@@ -116,13 +134,13 @@ def _compare_declared(
     for key, value in truth.items():
         if declared.get(key, value) != value:
             log.warning(
-                "the JSON file of %s says %s is %s, its tensors say %s; the tensors count",
+                "the JSON file of %s says that %s is %s, but its tensors say %s; using the tensors",
                 checkpoint.path, key, declared[key], value,
             )  # fmt: skip
 
 
 def _refuse_mixed(card: ModelCard, checkpoints: Sequence[Checkpoint]) -> None:
-    """Refuse networks that cannot work on the same spectrum."""
+    """Raise an error if the networks cannot read the same spectrum."""
     for what in ("n_fft", "channels"):
         values = {getattr(checkpoint, what) for checkpoint in checkpoints}
         if len(values) > 1:

@@ -1,19 +1,20 @@
-"""The Open-Unmix network, taken apart where a stream has to pass through it.
+"""The Open-Unmix network, split into parts so that a stream can pass through it.
 
-For each frame, an input layer (`front`) reads the mixture's spectrum and
-leaves a few hundred numbers; LSTM layers run over those of all frames,
-forwards and backwards; an output layer (`head`) makes of each frame a gain for
-every bin. Only the LSTM needs to see other frames, and it only needs the
-compact numbers, so the first and the last part work on any block of frames.
+For each frame, an input layer (`front`) reduces the mixture's spectrum to a few
+hundred numbers. LSTM layers run over these numbers, forwards and backwards. An
+output layer (`head`) turns each frame into a gain for every bin. Only the LSTM
+reads other frames, and it needs only the compact numbers, so the first and the
+last part work on any block of frames.
 
-Scalings, means and batch norms are affine, so they are folded into the linear
-layers beside them; the arithmetic of the folding is done in float64.
+Scalings, means and batch norms are affine, so they are folded into the adjacent
+linear layers; the folding is computed in float64.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -27,7 +28,11 @@ State = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Affine:
-    """``x @ weight + bias``, with the weight of shape (inputs, outputs)."""
+    """``x @ weight + bias``, with the weight of shape (inputs, outputs).
+
+    If the weight is bfloat16, the product is computed in bfloat16 and the sum
+    with the bias in float32.
+    """
 
     weight: torch.Tensor
     bias: torch.Tensor
@@ -39,22 +44,28 @@ class Affine:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Apply to rows, shape (rows, inputs)."""
-        return torch.addmm(self.bias, x, self.weight)
+        if self.weight.dtype == self.bias.dtype:
+            return torch.addmm(self.bias, x, self.weight)
+        return torch.mm(x.to(self.weight.dtype), self.weight).float().add_(self.bias)
+
+    def to(self, dtype: torch.dtype) -> Affine:
+        """Return the layer with a weight of another type."""
+        return replace(self, weight=self.weight.to(dtype))
 
 
 @dataclass(frozen=True)
 class Trunk:
-    """What lies between a network's input layer and its output layer.
+    """The part of a network between its input layer and its output layer.
 
     Attributes
     ----------
     hidden : int
-        Numbers a frame that it takes in, and gives back.
+        Numbers per frame, in its input and its output.
     layers : list of list of LSTM
-        For each layer the forward direction and, where there is one, the backward one.
+        For each layer, the forward direction and, if it exists, the backward one.
     skip, merge : Affine, Tensor
-        The layer after the LSTM, split in the part that reads the input
-        layer's output and the part that reads the LSTM's.
+        The layer after the LSTM, split into the part that reads the output of
+        the input layer and the part that reads the LSTM's.
     """
 
     hidden: int
@@ -71,9 +82,9 @@ class Trunk:
         Parameters
         ----------
         state : mapping of str to Tensor
-            Has the LSTM's weights under the names of `torch.nn.LSTM`, behind ``lstm.``.
+            Holds the LSTM's weights under the names of `torch.nn.LSTM`, prefixed with ``lstm.``.
         second, bias : Tensor, shape (2 x hidden, hidden) and (hidden,)
-            The layer after the LSTM, its norm folded in.
+            The layer after the LSTM, with its norm folded in.
         device : torch.device
         """
         hidden = bias.shape[0]
@@ -88,6 +99,13 @@ class Trunk:
             Affine.on(device, second[:hidden], bias),
             second[hidden:].float().contiguous().to(device),
         )
+
+    def to(self, dtype: torch.dtype) -> Trunk:
+        """Return the trunk with weights of another type; data between layers stays float32."""
+        if dtype == torch.float32:
+            return self
+        layers = [[copy.deepcopy(lstm).to(dtype) for lstm in layer] for layer in self.layers]
+        return replace(self, layers=layers, skip=self.skip.to(dtype), merge=self.merge.to(dtype))
 
 
 @dataclass(frozen=True)
@@ -136,13 +154,13 @@ def fold(checkpoint: Checkpoint, device: torch.device) -> Folded:
 
 
 def _batch_norm(state: State, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the scale and the shift that a batch norm amounts to in inference."""
+    """Return the scale and the shift that a batch norm applies in inference."""
     scale = state[f"{name}.weight"] / (state[f"{name}.running_var"] + BATCH_NORM_EPS).sqrt()
     return scale, state[f"{name}.bias"] - scale * state[f"{name}.running_mean"]
 
 
 def _lstm(state: State, suffix: str, device: torch.device) -> nn.LSTM:
-    """Build one direction of one layer, so that it can be run over blocks in its own order."""
+    """Build one direction of one layer; each runs over blocks in its own order."""
     parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     own = {f"{part}_l0": state[f"lstm.{part}{suffix}"].float() for part in parts}
     width, hidden = own["weight_hh_l0"].shape[1], own["weight_ih_l0"].shape[1]

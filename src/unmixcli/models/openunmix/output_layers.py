@@ -1,4 +1,4 @@
-"""Output layers: from the numbers of each frame to a gain for every target, channel and bin."""
+"""Output layers: turn the numbers of each frame into gains per target, channel and bin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .network import Affine, Folded
 from .refinement import Refinement
 
 Ranges = Sequence[tuple[int, int]]
-"""First and one past the last bin of each range that is worked on at a time."""
+"""First bin and one past the last bin of each range that is processed together."""
 
 
 class Head(Protocol):
@@ -23,7 +23,7 @@ class Head(Protocol):
     ----------
     targets : tuple of str
     channels : int
-        1 where one gain serves all channels of the mixture.
+        1 if one gain applies to all channels of the mixture.
     context : int
         Frames on either side of a block that its gains depend on.
     """
@@ -39,38 +39,40 @@ class Head(Protocol):
         wanted: slice,
         refined: bool = False,
     ) -> Callable[[int], torch.Tensor]:
-        """Make gains of a block of frames.
+        """Compute the gains of a block of frames.
 
         Parameters
         ----------
         rows : sequence of Tensor, shape (frames, hidden)
-            For each network, of the block and of the context that the track has.
+            For each network, of the block and as much context as the track has.
         spectrum : Tensor, shape (channels, frames, bins), complex64
-            Of the mixture, in the same frames.
+            The mixture in the same frames.
         wanted : slice
-            The block's own frames.
+            The block's own frames among them.
         refined : bool
-            Whether the EM goes on from the gains.
+            Whether the EM starts from these gains.
 
         Returns
         -------
         callable
-            Takes the index of a range and returns its gains, not negative, shape
+            Takes the index of a range and returns its non-negative gains, shape
             (targets, channels, frames, bins of the range).
         """
         ...
 
 
 class RectifiedHead:
-    """The published output layer: a rectified gain for each bin, from a network a target.
+    """The published output layer: a rectified gain for each bin, with one network per target.
 
     Parameters
     ----------
     targets : tuple of str
-        What each network estimates.
+        The target of each network.
     networks : sequence of Folded
     ranges : sequence of (int, int)
     device : torch.device
+    dtype : torch.dtype
+        Type in which the products are computed.
     """
 
     context = 0
@@ -81,17 +83,18 @@ class RectifiedHead:
         networks: Sequence[Folded],
         ranges: Ranges,
         device: torch.device,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.targets = targets
         self.channels = networks[0].channels
-        # A range's weights lie together, so that its product runs through them in order.
+        # The weights of a range are contiguous, so that its product reads them in order.
         self._layers = [
             [
                 Affine.on(
                     device,
                     network.output[:, first:end].flatten(0, 1).T,
                     network.output_bias[:, first:end].flatten(),
-                )
+                ).to(dtype)
                 for network in networks
             ]
             for first, end in ranges
@@ -112,32 +115,35 @@ class RectifiedHead:
         frames, width = rows[0].shape[0], layers[0].bias.shape[0]
         gains = rows[0].new_empty((len(rows), frames, width))
         for layer, row, out in zip(layers, rows, gains, strict=True):
-            torch.addmm(layer.bias, row, layer.weight, out=out)
+            if layer.weight.dtype == row.dtype:
+                torch.addmm(layer.bias, row, layer.weight, out=out)
+            else:
+                out.copy_(layer(row))
         shape = (len(rows), frames, self.channels, width // self.channels)
         return gains.relu_().view(shape).transpose(1, 2)
 
 
 class BandMaskHead:
-    """The joint network's output layer: bands are shared out among the targets.
+    """The joint network's output layer: divides bands among the targets.
 
     Parameters
     ----------
     targets : tuple of str
-        Those wanted, in the order wanted.
+        The wanted targets, in order.
     heads : sequence of int
-        Which of the network's targets each is.
+        The index of each among the network's targets.
     shape : (int, int)
-        Targets that the network knows, and channels.
+        Number of the network's targets, and of channels.
     layer : Affine
         From the hidden size to (targets x channels x bands) logits, whose
         softmax over the targets is the gain of every bin of a band.
     edges : Tensor, shape (bands + 1,)
         First bin of each band and, last, the number of bins.
     em_factor : float
-        On the logits where the EM goes on from the gains: it makes masks sharper.
+        Factor on the logits if the EM starts from the gains: it sharpens the masks.
     ranges : sequence of (int, int)
     bands : LogBands
-        Features that a refinement reads.
+        The features that the refinement reads.
     refinement : Refinement or None
         Corrects the logits.
     """

@@ -1,4 +1,4 @@
-"""The entry point: which models Open-Unmix offers, and how one is loaded."""
+"""The entry point: lists and loads the models of Open-Unmix."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..cards import ModelCard, shipped_cards
+from ..cards import ModelCard
+from ..catalogue import shipped_cards
 from .folder import card_of_folder
+from .options import Options
 
 if TYPE_CHECKING:
     from .streaming import OpenUnmix
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 class _Plugin:
     """See `unmixcli.models.interface.Plugin`."""
 
+    options = Options
+    estimates_residual = True
+    precisions = ("float32", "bfloat16")
+
     def cards(self) -> tuple[ModelCard, ...]:
         return shipped_cards("openunmix")
 
@@ -23,12 +29,17 @@ class _Plugin:
         return card_of_folder(folder)
 
     def load(
-        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
+        self,
+        card: ModelCard,
+        weights: Mapping[str, Path],
+        targets: Sequence[str],
+        device: str,
+        precision: str = "float32",
     ) -> OpenUnmix:
         # torch is imported when a model is loaded, not when models are listed.
         from .loading import load_model
 
-        return load_model(card, weights, targets, device)
+        return load_model(card, weights, targets, device, precision)
 
 
 plugin = _Plugin()

@@ -1,8 +1,8 @@
-"""The LSTM layers over a whole track, block by block.
+"""Run the LSTM layers over a whole track, block by block.
 
-A direction of a layer is one pass over the track that carries the LSTM's state
-from block to block: from the first block to the last, or from the last to the
-first. The two directions of a layer are independent, and so are networks.
+One direction of a layer is one pass over the track, which carries the LSTM's
+state from block to block: from the first to the last, or from the last to the
+first. The directions of a layer do not depend on each other, nor do networks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .network import Trunk
 from .rows import Sequence, SequenceStore
 
 BLOCK_FRAMES = 2048
-"""Frames that an LSTM is given at a time: enough that starting it costs nothing."""
+"""Frames per call of an LSTM: enough that the cost of a call is negligible."""
 
 _POLL_SECONDS = 0.1
 
@@ -34,7 +34,7 @@ class Recurrence:
     workers : Workers
     device : torch.device
     frames : int
-        Frames of the track.
+        Number of frames of the track.
     """
 
     def __init__(
@@ -52,19 +52,19 @@ class Recurrence:
 
     @property
     def widths(self) -> int:
-        """Numbers a frame that all sequences need together, the networks' own included."""
+        """Numbers per frame of all sequences together, including the networks' own."""
         hidden = [trunk.hidden for trunk in self._trunks]
         return sum(hidden) + 2 * self._side_by_side * sum(set(hidden))
 
     def run(
         self, sequences: list[Sequence], store: SequenceStore, progress: Callable[[float], None]
     ) -> None:
-        """Replace each network's sequence by what its output layer reads.
+        """Replace each network's sequence by the input of its output layer.
 
         Parameters
         ----------
         sequences : list of Sequence
-            For each network the output of its input layer; overwritten.
+            For each network, the output of its input layer; overwritten.
         store : SequenceStore
         progress : callable
             Called with the fraction done.
@@ -99,7 +99,7 @@ class Recurrence:
     def _run_all(
         self, passes: Iterable[Callable[[], None]], progress: Callable[[float], None]
     ) -> None:
-        """Run passes side by side, reporting from this thread."""
+        """Run passes in parallel; report progress from this thread."""
         total = len(self._starts) * sum(
             len(layer) for trunk in self._trunks for layer in trunk.layers
         )
@@ -121,25 +121,30 @@ class Recurrence:
     ) -> None:
         """Run one direction of one layer over the track."""
         state: tuple[torch.Tensor, torch.Tensor] | None = None
+        dtype = next(lstm.parameters()).dtype
         for first in reversed(self._starts) if backwards else self._starts:
             if self._stop.is_set():
                 return
             rows = _read(inputs, first, self._end(first)).to(self._device)
             if backwards:
                 rows = rows.flip(0)
-            rows, state = lstm(rows.unsqueeze(1), state)
+            rows, state = lstm(rows.unsqueeze(1).to(dtype), state)
             rows = rows.squeeze(1)
-            output.write(first, (rows.flip(0) if backwards else rows).cpu())
+            output.write(first, (rows.flip(0) if backwards else rows).float().cpu())
             self._blocks_done += 1
 
     def _merge(self, trunk: Trunk, own: Sequence, last: list[Sequence]) -> None:
-        """Join the input layer's output with the LSTM's, in the place of the former."""
+        """Combine the output of the input layer with the LSTM's, in place of the former."""
         size = self._workers.block_size(self._frames, BLOCK_FRAMES)
 
         def merge(first: int) -> None:
             end = min(first + size, self._frames)
             rows = trunk.skip(own.read(first, end).to(self._device))
-            rows.addmm_(_read(last, first, end).to(self._device), trunk.merge)
+            last_rows = _read(last, first, end).to(self._device)
+            if trunk.merge.dtype == rows.dtype:
+                rows.addmm_(last_rows, trunk.merge)
+            else:
+                rows.add_(last_rows.to(trunk.merge.dtype) @ trunk.merge)
             own.write(first, rows.relu_().cpu())
 
         for _ in self._workers.map(merge, ((first,) for first in range(0, self._frames, size))):
@@ -150,14 +155,14 @@ class Recurrence:
 
 
 class _Scratch:
-    """Where layers write, shared by the networks that run one after another."""
+    """Buffers for the layers, shared by networks that run one after another."""
 
     def __init__(self, store: SequenceStore) -> None:
         self._store = store
         self._places: dict[tuple[int, int, int], list[list[Sequence]]] = {}
 
     def of(self, trunk: Trunk, slot: int) -> list[list[Sequence]]:
-        """Return two places that layers take turns with, each a sequence for every direction."""
+        """Return two alternating buffers for layers, each with a sequence per direction."""
         directions = len(trunk.layers[0])
         key = (slot, trunk.hidden, directions)
         if key not in self._places:

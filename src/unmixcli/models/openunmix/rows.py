@@ -1,4 +1,4 @@
-"""Sequences of numbers for every frame of a track: in memory while small, else on disk."""
+"""Sequences of numbers for each frame of a track: in memory if small, else on disk."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ...errors import SpoolError
 from ...files.scratch import open_scratch, scratch_error
 
 MEMORY_LIMIT = 256 * 2**20
-"""Bytes that the sequences of one separation may take in memory."""
+"""Bytes of memory that the sequences of one separation may use."""
 
 _ITEM = 4  # float32
 
 
 class Sequence(Protocol):
-    """Rows of float32, one a frame; readable and writable in blocks from several threads."""
+    """Rows of float32, one per frame; threads can read and write blocks of them."""
 
     def read(self, first: int, end: int) -> torch.Tensor:
         """Return the rows from `first` up to `end`, shape (end - first, width)."""
@@ -45,7 +45,7 @@ class _MemorySequence:
 class _FileSequence:
     """Rows in a region of a file.
 
-    Not a memory map: its pages would count as the process' memory.
+    Not a memory map, because its pages would count as memory of the process.
     """
 
     def __init__(self, file: BinaryIO, lock: Lock, offset: int, width: int) -> None:
@@ -62,7 +62,7 @@ class _FileSequence:
             while left:
                 count = self._file.readinto(left)  # type: ignore[attr-defined]
                 if not count:
-                    raise SpoolError("a temporary file was cut short while it was in use")
+                    raise SpoolError("a temporary file was truncated while in use")
                 left = left[count:]
         return torch.from_numpy(rows)
 
@@ -84,14 +84,14 @@ class SequenceStore:
     ----------
     frames : int
     widths : int
-        Sum of the widths of all sequences that will exist at a time.
+        Sum of the widths of all sequences that exist at the same time.
     directory : Path or None
-        Where the file goes if memory is not to hold them, see `open_scratch`.
+        Folder of the file, if they do not fit in memory; see `open_scratch`.
 
     Raises
     ------
     SpoolError
-        If they need a file and the directory cannot take it.
+        If they need a file and the folder has no room for it.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class SequenceStore:
             self._file = open_scratch(directory, size)
 
     def add(self, width: int) -> Sequence:
-        """Make a sequence of `width` numbers a frame."""
+        """Create a sequence of `width` numbers per frame."""
         if self._file is None:
             return _MemorySequence(self._frames, width)
         offset = self._end

@@ -1,43 +1,50 @@
-"""An Open-Unmix model as a stream: the whole-track result in bounded memory.
+"""Run an Open-Unmix model as a stream: the result of the whole track in bounded memory.
 
-The mixture is read twice. The first reading (`_analyse`) leaves a few hundred
-numbers a frame for every network; the LSTM layers (`recurrence`) run over
-those, each direction from its own end; the second reading (`_synthesise`)
-turns them into gains, filters the mixture and transforms back. Frames,
-windows of the EM and overlaps carry across blocks, so no block shows.
+The mixture is read twice. The first reading (`_analyse`) reduces it to a few
+hundred numbers per frame for every network. The LSTM layers (`recurrence`) run
+over these numbers, each direction from its own end. The second reading
+(`_synthesise`) turns them into gains, filters the mixture and transforms back.
+Frames, EM windows and overlaps continue across blocks, so the result does not
+depend on the blocks.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 
-from ...options.config import SeparationConfig
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
-from ..interface import Block, Mixture, Progress
+from ..interface import Block, Mixture, Progress, Request
 from ..workers import Workers
 from .filtering import BlockMemory, Filter
 from .input_layers import Front
 from .network import Trunk
+from .options import Options
 from .output_layers import Head, Ranges
 from .recurrence import Recurrence
 from .rows import Sequence, SequenceStore
 
 ANALYSIS_FRAMES = 300
-"""Frames of a block of the first reading."""
+"""Frames per block of the first reading."""
 SYNTHESIS_FRAMES = 256
-"""Frames of a block of the second reading, unless a window of the EM decides."""
+"""Frames per block of the second reading, unless EM windows determine the blocks."""
+
+QUIETEST, LOUDEST = 2.0**-9, 64.0
+"""Mixtures with a peak outside this range are scaled to a usual level for the networks."""
 
 Fraction = Callable[[float], None]
 
 _STAGES = {"analysing": 0.2, "listening": 0.45, "separating": 0.35}
-"""Stages and their shares of the work."""
+"""Stages, and the share of the work that each takes."""
 
 
 class OpenUnmix:
-    """Networks that together separate a mixture; see `unmixcli.models.interface.Model`.
+    """One or several networks that separate a mixture; see `unmixcli.models.interface.Model`.
 
     Parameters
     ----------
@@ -77,56 +84,69 @@ class OpenUnmix:
         self._memory = BlockMemory()
 
     def separate(
-        self, mixture: Mixture, config: SeparationConfig, progress: Progress
+        self, mixture: Mixture, request: Request[Options], progress: Progress
     ) -> Iterator[Block]:
         """Separate a mixture; see `unmixcli.models.interface.Model.separate`."""
         frames = self._framing.frames(mixture.length)
         recurrence = Recurrence(self._trunks, self._workers, self._device, frames)
-        with SequenceStore(frames, recurrence.widths, config.temp_dir) as store:
+        with SequenceStore(frames, recurrence.widths, request.temp_dir) as store:
             sequences = [store.add(trunk.hidden) for trunk in self._trunks]
-            self._analyse(mixture, sequences, _stage(progress, "analysing"))
+            peak = self._analyse(mixture, sequences, _stage(progress, "analysing"))
+            gain = _gain_for(peak)
+            if gain != 1:
+                # The networks and the EM's regularisation expect music at a usual level.
+                mixture = ScaledMixture(mixture, gain)
+                self._analyse(mixture, sequences, _stage(progress, "analysing"))
             recurrence.run(sequences, store, _stage(progress, "listening"))
             limit = self._workers.block_size(frames, SYNTHESIS_FRAMES)
             filtering = Filter(
                 self._head,
                 self._ranges,
                 self._framing,
-                config,
+                request,
                 sequences,
                 frames,
                 limit,
                 self._device,
                 self._memory,
             )
-            yield from self._synthesise(mixture, filtering, _stage(progress, "separating"))
+            for block in self._synthesise(mixture, filtering, _stage(progress, "separating")):
+                yield block if gain == 1 else block / np.float32(gain)
 
-    def _analyse(self, mixture: Mixture, sequences: list[Sequence], progress: Fraction) -> None:
-        """Run the input layers of all networks over the mixture."""
+    def _analyse(self, mixture: Mixture, sequences: list[Sequence], progress: Fraction) -> float:
+        """Run the input layers of all networks over the mixture; return its peak."""
+        peak = 0.0
         frames = self._framing.frames(mixture.length)
         sizes = block_sizes(frames, self._workers.block_size(frames, ANALYSIS_FRAMES))
-        stretches = frame_blocks(mixture.blocks(), self._framing, sizes)
-        for end in self._workers.map(partial(self._read_in, sequences), stretches):
+        stretches = frame_blocks(mixture.blocks(), mixture.length, self._framing, sizes)
+        for end, loudest in self._workers.map(partial(self._read_in, sequences), stretches):
+            peak = max(peak, loudest)
             progress(end / frames)
+        return peak
 
-    def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> int:
-        """Store what the input layers make of a block; return the frame after it."""
+    def _read_in(self, sequences: list[Sequence], first: int, stretch: Audio) -> tuple[int, float]:
+        """Store the input layers' output for a block; return the frame after it and its peak."""
         spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
         rows = self._front(spectrum).cpu()
         parts = torch.split(rows, [trunk.hidden for trunk in self._trunks], -1)
         for sequence, own in zip(sequences, parts, strict=True):
             sequence.write(first, own)
-        return first + rows.shape[0]
+        return first + rows.shape[0], float(np.abs(stretch).max(initial=0))
 
     def _synthesise(
         self, mixture: Mixture, filtering: Filter, progress: Fraction
     ) -> Iterator[Block]:
-        """Filter the mixture with what the networks say, and transform back."""
+        """Filter the mixture with the networks' gains, and transform back."""
         frames = self._framing.frames(mixture.length)
         readings = filtering.readings + 1
 
         def stretches() -> Iterator[tuple[int, Audio]]:
             return frame_blocks(
-                mixture.blocks(), self._framing, filtering.block_sizes, filtering.context
+                mixture.blocks(),
+                mixture.length,
+                self._framing,
+                filtering.block_sizes,
+                filtering.context,
             )
 
         for reading in range(filtering.readings):
@@ -140,8 +160,38 @@ class OpenUnmix:
         progress(1.0)
 
 
+@dataclass(frozen=True)
+class ScaledMixture:
+    """A mixture at another level; see `unmixcli.models.interface.Mixture`."""
+
+    mixture: Mixture
+    gain: float
+
+    @property
+    def sample_rate(self) -> int:
+        return self.mixture.sample_rate
+
+    @property
+    def channels(self) -> int:
+        return self.mixture.channels
+
+    @property
+    def length(self) -> int:
+        return self.mixture.length
+
+    def blocks(self) -> Iterator[Block]:
+        return (block * np.float32(self.gain) for block in self.mixture.blocks())
+
+
+def _gain_for(peak: float) -> float:
+    """Return the gain for a usual level: a power of two, which loses no precision."""
+    if peak == 0 or QUIETEST <= peak <= LOUDEST:
+        return 1.0
+    return float(2.0 ** (-round(math.log2(peak)) - 2))
+
+
 def _stage(report: Progress, stage: str) -> Fraction:
-    """Report the progress of one stage as progress of the whole."""
+    """Convert the progress of one stage into progress of the whole."""
     names = list(_STAGES)
     before = sum(_STAGES[name] for name in names[: names.index(stage)])
     return lambda fraction: report(stage, before + _STAGES[stage] * fraction)

@@ -1,15 +1,15 @@
-"""The weights on this machine: where they lie, how they get there, whether they are right.
+"""The weights on this machine: where they are, how they get there, whether they are intact.
 
-A file gets its name in the store only when it is whole and its digest is
-right, and its digest is compared again each time before a model opens it.
+A file gets its name in the store only when it is complete and its digest is
+right. The digest is compared again each time before a model opens the file.
 
 Layout, below the root::
 
     PLUGIN/MODEL/FILE              the weights
-    PLUGIN/MODEL/.FILE.part        what arrived of a file so far
+    PLUGIN/MODEL/.FILE.part        the part of a file that has arrived
     PLUGIN/MODEL/.FILE.part.json   the address and validator to resume it with
-    PLUGIN/MODEL/.FILE.sha256      the digest learnt at the first fetch
-    PLUGIN/MODEL/.FILE.lock        held while a process fetches
+    PLUGIN/MODEL/.FILE.sha256      the digest found at the first download
+    PLUGIN/MODEL/.FILE.lock        held while a process downloads
 """
 
 from __future__ import annotations

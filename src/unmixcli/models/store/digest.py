@@ -1,4 +1,4 @@
-"""Is a file the one that it should be? Sizes, digests, and digests learnt at the first fetch."""
+"""Check files: sizes, digests, and digests found at the first download."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK = 1 << 20
 
 
 class Hasher:
-    """SHA-256 of the bytes that pass, and SHA-512 where it is asked for."""
+    """Computes SHA-256 and, if asked, SHA-512 of the bytes that pass."""
 
     def __init__(self, with_sha512: bool) -> None:
         self.size = 0
@@ -37,7 +37,7 @@ class Hasher:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is known of a file before its bytes are seen."""
+    """The known facts about a file before its bytes are read."""
 
     size: int | None = None
     sha256: str | None = None
@@ -46,7 +46,7 @@ class Expected:
 
     @classmethod
     def of(cls, weights: Weights, record: Path | None = None) -> Expected:
-        """Gather what the card says and, where that is no full digest, what a record says."""
+        """Take the facts from the card or, if it has no full digest, from a record."""
         sha256 = weights.sha256
         if sha256 is None and weights.sha512 is None and record is not None:
             sha256 = read_record(record)
@@ -54,25 +54,25 @@ class Expected:
 
     @property
     def known(self) -> bool:
-        """Whether any digest is known, so that wrong bytes cannot pass."""
+        """Whether any digest is known, so that wrong bytes are noticed."""
         return bool(self.sha256 or self.sha512 or self.sha256_prefix)
 
     @property
     def complete(self) -> bool:
-        """Whether a full digest is known, so that none need be learnt."""
+        """Whether a full digest is known, so that none has to be recorded."""
         return bool(self.sha256 or self.sha512)
 
     def hasher(self) -> Hasher:
         return Hasher(with_sha512=self.sha512 is not None)
 
     def wrong_size(self, size: int) -> str | None:
-        """Say what is wrong with a file of so many bytes, or None if nothing is."""
+        """Say what is wrong with a file of this size, or return None."""
         if self.size is not None and size != self.size:
-            return f"has {size:,} bytes where {self.size:,} are right"
+            return f"has {size:,} bytes instead of {self.size:,}"
         return None if size else "is empty"
 
     def mismatch(self, found: Hasher) -> str | None:
-        """Say what is wrong with the bytes that were hashed, or None if nothing is."""
+        """Say what is wrong with the hashed bytes, or return None."""
         if wrong := self.wrong_size(found.size):
             return wrong
         for name, wanted, has in [
@@ -81,7 +81,7 @@ class Expected:
             ("SHA-256", self.sha256_prefix, found.sha256),
         ]:
             if wanted is not None and not (has or "").startswith(wanted):
-                return f"has the {name} {(has or '')[:16]}... where {wanted[:16]}... is right"
+                return f"has the {name} {(has or '')[:16]}... instead of {wanted[:16]}..."
         return None
 
 
@@ -94,7 +94,7 @@ def hash_file(path: Path, found: Hasher) -> Hasher:
 
 
 def read_record(record: Path) -> str | None:
-    """Read the digest learnt at a first fetch; None where there is none that makes sense."""
+    """Read the digest found at the first download; None if there is no valid one."""
     try:
         match = re.match(r"[0-9a-f]{64}\b", record.read_text(encoding="ascii"))
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""One file from one of several addresses, whatever happens on the way.
+"""Download one file from one of several addresses, despite errors on the way.
 
-Every address is tried in order, then again after a pause, until one gives the
-right bytes or none is worth another try. What arrived stays in the partial
-file, and the next try, in this process or a later one, goes on from there.
+All addresses are tried in order, then again after a pause, until one gives the
+right bytes or none is worth another try. The bytes that arrived stay in the
+partial file; the next try, in this process or a later one, continues there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from threading import Event
 
 import httpx
 
-from ...errors import FetchError
+from ...errors import FetchError, ModelError
 from ..cards import is_loopback
 from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
@@ -30,51 +30,51 @@ from .policy import Policy
 
 
 def open_client(policy: Policy) -> httpx.Client:
-    """Open a client that follows no redirect on its own and honours proxies.
+    """Open a client that follows no redirects by itself and honours proxies.
 
     Raises
     ------
     FetchError
-        If the proxies or certificates that the environment sets make no sense.
+        If the environment sets invalid proxies or certificates.
     """
     timeout = httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout, pool=None)
-    # Compressed transfer would make byte ranges and lengths mean something else.
+    # Compressed transfer would change the meaning of byte ranges and lengths.
     headers = {"Accept-Encoding": "identity", "User-Agent": "unmixcli"}
     try:
         return httpx.Client(timeout=timeout, headers=headers)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        # A SOCKS proxy without the package for it, or no address at all.
-        reason = "the environment's proxy settings are of no use"
+        # A SOCKS proxy without its package, or an invalid address.
+        reason = "the environment's proxy settings are invalid"
         raise FetchError(f"{reason}: {error}", reason) from None
     except OSError as error:
-        reason = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR name are of no use"
+        reason = "the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be used"
         raise FetchError(f"{reason}: {error}", reason) from None
 
 
 class _StartOver(Exception):
-    """The server cannot go on from where the partial file ends."""
+    """The server cannot continue from the end of the partial file."""
 
 
 @dataclass
 class Download:
-    """The fetching of one file into ``part``.
+    """The download of one file into ``part``.
 
     Parameters
     ----------
     urls : tuple of str
         Addresses, in order of preference.
     part : Path
-        The partial file; next to it lies what is needed to resume it.
+        The partial file; a second file beside it holds the facts for resuming it.
     expected : Expected
-        What the bytes are compared with.
+        The size and digest that the bytes must have.
     about : int or None
-        Roughly the bytes to come, to see beforehand whether they fit on the disk.
+        Approximate size, to check beforehand whether it fits on the disk.
     advance : callable
-        Called with the bytes that are there and those there will be, if known.
+        Called with the number of bytes so far and the total, if known.
     tell : callable
-        Called with what else a user may want to know, such as a pause.
+        Called with notes for the user, such as a pause.
     cancelled : Event
-        Calls the work off.
+        Set to cancel the download.
     """
 
     urls: tuple[str, ...]
@@ -87,27 +87,27 @@ class Download:
     client: httpx.Client
     policy: Policy
     faults: dict[str, Fault] = field(default_factory=dict)
-    """Why each address failed, last."""
+    """Why each address failed the last time."""
     furthest: int = 0
-    """The most bytes that were ever there."""
+    """The most bytes that ever arrived."""
 
     def run(self) -> Hasher | None:
-        """Fetch the file.
+        """Download the file.
 
         Returns
         -------
         Hasher or None
-            The digests of the verified partial file; None if ``faults`` has the reasons why not.
+            The digests of the verified partial file; None if it failed, see ``faults``.
 
         Raises
         ------
         ModelError
             If the file cannot be written.
         Cancelled
-            If the work was called off.
+            If the download was cancelled.
         """
         alive = list(self.urls)
-        ready = dict.fromkeys(alive, 0.0)  # when each may be asked again
+        ready = dict.fromkeys(alive, 0.0)  # when each may be tried again
         lap = 0
         while True:
             before = self.furthest
@@ -116,7 +116,10 @@ class Download:
                     continue
                 try:
                     return self._attempt(url)
-                except Fault as fault:
+                except (ModelError, Cancelled):
+                    raise
+                except Exception as error:  # whatever one address does, the others may be fine
+                    fault = error if isinstance(error, Fault) else as_fault(error)
                     # Wrong content twice is no accident of the transfer.
                     hopeless = fault.content and url in self.faults and self.faults[url].content
                     self.faults[url] = fault
@@ -135,13 +138,13 @@ class Download:
                 raise Cancelled
 
     def discard(self) -> None:
-        """Forget what arrived so far."""
+        """Delete what has arrived so far."""
         with self._storing():
             self.part.unlink(missing_ok=True)
             self._notes.unlink(missing_ok=True)
 
     def _attempt(self, url: str) -> Hasher:
-        """Fetch from one address, going on from what is there; raise `Fault` if that fails."""
+        """Download from one address, resuming if possible; raise `Fault` on failure."""
         start = self._resumable()
         while True:
             try:
@@ -154,22 +157,22 @@ class Download:
                 return found
             self.discard()
             if not resumed:
-                raise Fault(f"what it sends {wrong}", content=True)
-            start = 0  # the earlier part may be what is wrong, not what this address sent
+                raise Fault(f"the file it sends {wrong}", content=True)
+            start = 0  # the error may be in the earlier part, not in what this address sent
 
     def _resumable(self) -> int:
-        """Return how many bytes of the partial file are of use."""
-        # Without a digest to tell in the end, nothing shows that two halves belong together.
+        """Return how many bytes of the partial file can be kept."""
+        # Without a digest, nothing proves that two halves belong together.
         if not self.expected.known or not self.part.is_file():
             return 0
         size = self.part.stat().st_size
         return size if size <= (self.expected.size or size) else 0
 
     def _transfer(self, url: str, start: int) -> tuple[Hasher, bool]:
-        """Get the bytes from ``start`` on; tell whether the server agreed to start there."""
+        """Get the bytes from ``start`` on; also return whether the server resumed there."""
         found = self._hash_part(start)
         if start and self.expected.mismatch(found) is None:
-            return found, True  # all came before, and only the renaming did not happen
+            return found, True  # complete already; only the renaming is missing
         headers = self._range(url, start) if start else {}
         try:
             with self._get(url, headers) as response:
@@ -191,39 +194,44 @@ class Download:
         try:
             notes = json.loads(self._notes.read_text(encoding="ascii"))
             # A validator means something to the address only that it came from.
-            if notes["url"] == url and notes["validator"]:
-                headers["If-Range"] = notes["validator"]
-        except (OSError, ValueError, KeyError, TypeError):
+            if notes["url"] == url and (validator := _header(notes["validator"])):
+                headers["If-Range"] = validator
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
         return headers
 
     def _begin(self, url: str, response: httpx.Response) -> None:
         """Start an empty partial file, and note how to ask later whether the source changed."""
-        etag = response.headers.get("ETag", "")
-        validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+        etag = _header(response.headers.get("ETag", ""))
+        modified = _header(response.headers.get("Last-Modified", ""))
+        validator = etag if etag.startswith('"') else modified
         with self._storing():
             self.part.unlink(missing_ok=True)
             write_small(self._notes, json.dumps({"url": url, "validator": validator}))
             self.part.touch(0o644)
 
     def _total(self, response: httpx.Response, start: int) -> int | None:
-        """Return how long the whole file is going to be, if the response says so."""
+        """Return the total size of the file, if the response has it."""
         if response.status_code == 206:
-            match = re.fullmatch(
-                r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "")
-            )
+            span = response.headers.get("Content-Range", "")
+            match = re.fullmatch(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", span)
             if match is None or int(match[1]) != start or not start:
                 if start:
                     raise _StartOver
-                raise Fault("a part of the file came where all was asked for", retry=False)
+                raise Fault("the server sent only a part of the file", retry=False)
             total = None if match[2] == "*" else int(match[2])
         else:
             length = response.headers.get("Content-Length", "")
-            total = int(length) if length.isdigit() else None
+            total = int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
         right = self.expected.size
         if right is not None and total not in (None, right):
             raise Fault(
                 f"the file there has {total:,} bytes where {right:,} are right", retry=False
+            )
+        if right is None and (total or 0) > self._most:
+            raise Fault(
+                f"the file there has {total:,} bytes where {self._most:,} at most can be right",
+                retry=False,
             )
         return total or right
 
@@ -232,7 +240,7 @@ class Download:
         with self._storing():
             if disk_usage(self.part.parent).free < needed:
                 raise no_room(self.part.parent, self._name, needed)
-            # Unbuffered, so that a killed process loses nothing that arrived.
+            # Unbuffered, so that a killed process loses no bytes.
             file = self.part.open("ab", buffering=0)
         with file:
             self.advance(found.size, total)
@@ -240,8 +248,8 @@ class Download:
                 if self.cancelled.is_set():
                     raise Cancelled
                 found.update(data)
-                if total is not None and found.size > total:
-                    raise Fault(f"more came than the {total:,} bytes of the file", content=True)
+                if found.size > (total or self._most):
+                    raise self._too_much(total)
                 with self._storing():
                     rest = memoryview(data)
                     while rest:
@@ -251,6 +259,12 @@ class Download:
             with self._storing():
                 os.fsync(file.fileno())
 
+    def _too_much(self, total: int | None) -> Fault:
+        if total:
+            return Fault(f"more came than the {total:,} bytes of the file", content=True)
+        self.discard()  # an endless body must not fill the disk
+        return Fault(f"more came than the {self._most:,} bytes that it can have", retry=False)
+
     def _hash_part(self, size: int) -> Hasher:
         found = self.expected.hasher()
         with self._storing():
@@ -258,7 +272,7 @@ class Download:
 
     @contextmanager
     def _get(self, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-        """Send the request, following redirects by hand: none may lead down to http."""
+        """Send the request; follow redirects by hand, but never from https to http."""
         here = httpx.URL(url)
         for _ in range(self.policy.redirects + 1):
             request = self.client.build_request("GET", here, headers=headers)
@@ -277,7 +291,7 @@ class Download:
                     f"it redirects to {target.scheme}://{target.host}, without TLS", retry=False
                 )
             here = target
-        raise Fault("it redirects without end", retry=False)
+        raise Fault("it redirects too often", retry=False)
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
@@ -285,9 +299,14 @@ class Download:
             yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                # What cannot become a file should not keep the disk full.
+                # A file that does not fit should not keep the disk full.
                 self.part.unlink(missing_ok=True)
             raise storage_error(error, self.part.parent, self._name) from None
+
+    @property
+    def _most(self) -> int:
+        """The bytes of a file of which the exact size is not known."""
+        return 2 * self.about if self.about else self.policy.largest
 
     @property
     def _name(self) -> str:
@@ -296,3 +315,8 @@ class Download:
     @property
     def _notes(self) -> Path:
         return self.part.with_name(f"{self.part.name}.json")
+
+
+def _header(value: object) -> str:
+    """Return what can be sent back to a server, empty for anything else."""
+    return value if isinstance(value, str) and re.fullmatch(r"[ -~]{1,1000}", value) else ""

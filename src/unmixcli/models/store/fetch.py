@@ -1,4 +1,4 @@
-"""Several files at a time into the store, each by one process at a time."""
+"""Download files into the store: several in parallel, each by one process only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ..cards import ModelCard, Weights
+from .digest import Hasher
 from .files import locked, place, storage_error
 from .place import Place
 from .policy import Policy
@@ -17,49 +18,49 @@ from .policy import Policy
 
 @dataclass(frozen=True)
 class FetchEvent:
-    """What happens to one file right now."""
+    """The progress of one file, or a note about it."""
 
     model: str
     file: str
     done: int = 0
-    """Bytes that are here."""
+    """Bytes so far."""
     total: int | None = None
-    """Bytes that there will be, if known."""
+    """Bytes in total, if known."""
     note: str = ""
-    """A sentence for the user: a pause, a restricted licence. Empty in mere progress."""
+    """A sentence for the user, about a pause or a restricted licence; empty for progress."""
 
 
 Report = Callable[[FetchEvent], None]
-"""Takes the events of all files; called from several threads, one after the other."""
+"""Takes the events of all files; called from several threads, but never in parallel."""
 
 
 def silent(event: FetchEvent) -> None:
-    """Take an event and tell nobody."""
+    """Ignore an event."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one file fared."""
+    """The result for one file."""
 
     card: ModelCard
     weights: Weights
     path: Path | None = None
     fetched: int = 0
-    """Its bytes if it was fetched just now, 0 if it was here."""
+    """Its size if it was downloaded now, 0 if it was already here."""
     error: Exception | None = None
 
 
 class Fetcher:
-    """One call's worth of fetching: shared client, licence notices told once.
+    """Downloads the files of one call; shows each licence notice once.
 
     Parameters
     ----------
     policy : Policy
-        How patient to be.
+        How long to wait for servers.
     offline : bool
-        Use what is here and nothing else.
+        Use only files that are already here.
     force : bool
-        Fetch also what is here and right.
+        Download even if the file is here and intact.
     report : callable
         Takes events.
     """
@@ -74,7 +75,7 @@ class Fetcher:
         self._cancelled = threading.Event()
 
     def run(self, jobs: Sequence[tuple[ModelCard, Place]]) -> list[Outcome]:
-        """Get every file, whatever becomes of the others; in the order of ``jobs``."""
+        """Get every file, even if others fail; return the results in the order of ``jobs``."""
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
         for index in range(len(jobs)):
@@ -88,14 +89,14 @@ class Fetcher:
                     return
                 done.put((index, self._outcome(*jobs[index])))
 
-        # Daemons, so that an interrupt need not wait until a silent server times out.
+        # Daemons, so that an interrupt does not wait for a silent server.
         for _ in range(min(self._policy.parallel, len(jobs))):
             threading.Thread(target=work, daemon=True, name="unmix-fetch").start()
         outcomes: dict[int, Outcome] = {}
         try:
             while len(outcomes) < len(jobs):
                 try:
-                    # In short waits: on Windows a long one cannot be interrupted.
+                    # Wait in short steps: on Windows a long wait cannot be interrupted.
                     index, outcome = done.get(timeout=0.5)
                 except queue.Empty:
                     continue
@@ -112,7 +113,7 @@ class Fetcher:
         return Outcome(card, spot.weights, path=spot.final, fetched=fetched)
 
     def _get(self, card: ModelCard, spot: Place) -> int:
-        """Make sure that the file is there and right; return the bytes fetched for it."""
+        """Make sure that the file is here and intact; return the number of bytes downloaded."""
         wrong = self._look(spot)
         if not spot.managed:
             if wrong:
@@ -122,21 +123,21 @@ class Fetcher:
             return 0
         if self._offline:
             raise ModelError(
-                f"{card.name} needs {spot.weights.file}, which {wrong or 'is to be fetched'}, and "
-                "--offline or UNMIX_OFFLINE forbids fetching it: run "
-                f"`unmix models fetch {card.name}` where there is a network, or "
-                "`unmix models add FILE` with the file from elsewhere"
+                f"{card.name} needs {spot.weights.file}, which {wrong or 'must be fetched again'}, "
+                "and --offline or UNMIX_OFFLINE forbids downloading it: run "
+                f"`unmix models fetch {card.name}` when you have a network, or "
+                "`unmix models add FILE` with a copy of the file"
             )
         if wrong != _MISSING and wrong is not None:
-            self._tell(card, spot, f"{spot.weights.file} {wrong}; fetching it again")
+            self._tell(card, spot, f"{spot.weights.file} {wrong}; downloading it again")
         try:
             spot.folder.mkdir(parents=True, exist_ok=True)
             with locked(
                 spot.lock,
-                lambda: self._tell(card, spot, "another process is fetching it; waiting"),
+                lambda: self._tell(card, spot, "another process is downloading it; waiting"),
                 self._cancelled,
             ):
-                # The process that held the lock may have fetched it meanwhile.
+                # The process that held the lock may have downloaded it meanwhile.
                 if not self._force and self._look(spot) is None:
                     return 0
                 return self._fetch(card, spot)
@@ -152,7 +153,7 @@ class Fetcher:
             self._restrictions_told.add(card.name)
         if restricted:
             self._tell(card, spot, card.restriction)
-        # Here, because the HTTP client takes a while to import and is rarely needed.
+        # Imported here: the HTTP client is slow to import and rarely needed.
         from .download import Download, open_client
         from .fault import fetch_error
 
@@ -177,11 +178,25 @@ class Fetcher:
             found = download.run()
         if found is None:
             raise fetch_error(card.name, weights.file, download.faults)
+        self._tell_doubt(card, spot, found)
         # First what the file must be, then the file: a crash in between loses nothing.
         spot.learn(expected, found)
         place(spot.part, spot.final)
         spot.part_notes.unlink(missing_ok=True)
         return found.size
+
+    def _tell_doubt(self, card: ModelCard, spot: Place, found: Hasher) -> None:
+        """Say how little is known of a file that is fetched for the first time."""
+        if spot.expected().complete:
+            return
+        prefix = spot.weights.sha256_prefix
+        known = f"only {len(prefix)} digits of its SHA-256 are" if prefix else "no digest of it is"
+        self._tell(
+            card,
+            spot,
+            f"{spot.weights.file}: {known} published; from now on it must be the file that came "
+            f"just now, sha256 {found.sha256}",
+        )
 
     def _tell(self, card: ModelCard, spot: Place, note: str) -> None:
         self._send(FetchEvent(card.name, spot.weights.file, note=note))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and one process at a time working on them."""
+"""Write files atomically, and lock them against other processes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ...errors import ModelError
 
 
 class Cancelled(Exception):
-    """The work was called off; whoever did so knows."""
+    """Raised in workers after the caller cancelled."""
 
 
 def place(part: Path, final: Path) -> None:
-    """Give a finished file its name: from one instant to the next, also through a power cut."""
+    """Give a finished file its name, atomically and safe from a power cut."""
     part.replace(final)
     sync_folder(final.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the folder's entries on the disk, where the system can do that."""
+    """Write the folder's entries to the disk, if the system supports that."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders; its renames need no help
+    except OSError:  # Windows cannot open folders, and its renames do not need this
         return
     try:
         os.fsync(handle)
@@ -50,16 +50,16 @@ def write_small(path: Path, content: str) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None], cancelled: Event) -> Iterator[None]:
-    """Hold a lock that a dead process cannot keep, whatever the lock file contains.
+    """Hold a lock that is freed when its process dies.
 
     Parameters
     ----------
     path : Path
-        The lock file. It stays: removing it would let two processes lock two files of one name.
+        The lock file. It is never removed: otherwise two processes could lock two files.
     on_wait : callable
         Called once if another process holds the lock.
     cancelled : Event
-        Stops the waiting.
+        Set to stop waiting.
     """
     lock = FileLock(path)
     waited = False
@@ -80,12 +80,12 @@ def locked(path: Path, on_wait: Callable[[], None], cancelled: Event) -> Iterato
 
 
 def storage_error(error: OSError, folder: Path, what: str) -> ModelError:
-    """Say why the store could not be written, and what to do."""
+    """Say why writing to the store failed, and what to do."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return no_room(folder, what)
     return ModelError(
         f"cannot write {what} in {folder}: {error.strerror or error}; "
-        "set UNMIX_HOME to a folder that can be written"
+        "set UNMIX_HOME to a folder that you can write to"
     )
 
 

@@ -1,4 +1,4 @@
-"""Where one file lies, and whether what lies there is right."""
+"""Where a file of the store is, and whether it is intact."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Place:
 
     @property
     def managed(self) -> bool:
-        """Whether the file lives in the store, so that it may be fetched and removed."""
+        """Whether the file belongs to the store, so that it can be downloaded and removed."""
         return self.weights.local is None
 
     @property
     def final(self) -> Path:
         return self.weights.local or self.folder / self.weights.file
 
-    # Names in a catalogue cannot begin with a dot, so none of these is another file's.
+    # Names in a catalogue cannot begin with a dot, so these cannot clash with weights.
 
     @property
     def part(self) -> Path:
@@ -55,7 +55,7 @@ class Place:
         return Expected.of(self.weights, self.record if self.managed else None)
 
     def state(self) -> State:
-        """Tell at a glance, without hashing, whether the file is here."""
+        """Return whether the file is here, without hashing it."""
         try:
             size = self.final.stat().st_size
         except OSError:
@@ -63,9 +63,9 @@ class Place:
         return "here" if size == (self.weights.size or size) else "partial"
 
     def wrong(self) -> str | None:
-        """Compare the file with its digest: None if it is right, or what is wrong.
+        """Compare the file with its digest; say what is wrong, or return None.
 
-        Learns the full digest of a file that the catalogue describes less well.
+        Records the full digest if the catalogue does not have it.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Place:
         """
         expected = self.expected()
         if not self.managed and not expected.known:
-            return None  # a user's own file, which may change as they train it
+            return None  # a user's own file, which may change during training
         try:
             if wrong := expected.wrong_size(self.final.stat().st_size):
                 return wrong
@@ -83,11 +83,11 @@ class Place:
             raise ModelError(f"cannot read {self.final}: {error.strerror}") from None
         wrong = expected.mismatch(found)
         if wrong is None:
-            with suppress(OSError):  # a store shared read-only is as good without
+            with suppress(OSError):  # a read-only store works without the record
                 self.learn(expected, found)
         return wrong
 
     def learn(self, expected: Expected, found: Hasher) -> None:
-        """Record the full digest of a right file where none was known."""
+        """Record the full digest of an intact file, if it was unknown."""
         if self.managed and not expected.complete:
             write_small(self.record, record_line(found.sha256, self.weights.file))

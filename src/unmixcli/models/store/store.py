@@ -1,4 +1,4 @@
-"""The store as the rest of the program sees it."""
+"""The interface of the store to the rest of the program."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from .policy import Policy
 
 @dataclass(frozen=True)
 class FileCheck:
-    """What `Store.verify` found of one file."""
+    """The result of `Store.verify` for one file."""
 
     file: str
     path: Path
     status: Literal["good", "damaged", "missing", "unknown"]
-    """Unknown is a file of which no digest is known."""
+    """"unknown" means that the file's digest is not known."""
     reason: str = ""
 
 
@@ -45,10 +45,10 @@ class Store:
     Parameters
     ----------
     root : Path, optional
-        Its folder; by default the one in the user's data folder, or below
-        ``UNMIX_HOME``. It is made when first needed.
+        Its folder; by default in the user's data folder or below
+        ``UNMIX_HOME``. It is created when first needed.
     policy : Policy, optional
-        How patient to be with servers.
+        How long to wait for servers.
     """
 
     def __init__(self, root: Path | None = None, policy: Policy | None = None) -> None:
@@ -56,11 +56,11 @@ class Store:
         self.policy = policy or Policy()
 
     def folder(self, card: ModelCard) -> Path:
-        """Return the folder of a model's files, which need not exist."""
+        """Return the folder of a model's files; it may not exist."""
         return self.root / card.plugin / card.name
 
     def place(self, card: ModelCard, weights: Weights) -> Place:
-        """Return where one of a model's files lies, or will lie."""
+        """Return the paths of one of a model's files, which may not exist yet."""
         return Place(self.folder(card), card.name, weights)
 
     def fetch(
@@ -71,23 +71,23 @@ class Store:
         force: bool = False,
         report: Report = silent,
     ) -> list[Outcome]:
-        """Get files that are missing or damaged, several at a time.
+        """Download missing and damaged files, several at a time.
 
         Parameters
         ----------
         wanted : iterable of (ModelCard, Weights)
             The files.
         offline : bool
-            Do not use the network: what is missing is an error.
+            Do not use the network; a missing file is an error.
         force : bool
-            Fetch also what is here and right.
+            Download even files that are here and intact.
         report : callable
-            Takes a `FetchEvent` whenever there is something to tell.
+            Takes a `FetchEvent` whenever there is progress or a note.
 
         Returns
         -------
         list of Outcome
-            One a file, in the order wanted. One file's failure does not stop the others.
+            One per file, in order. The failure of a file does not stop the others.
         """
         jobs = [(card, self.place(card, weights)) for card, weights in wanted]
         return Fetcher(self.policy, offline or paths.offline(), force, report).run(jobs)
@@ -100,17 +100,17 @@ class Store:
         offline: bool = False,
         report: Report = silent,
     ) -> dict[str, Path]:
-        """Return verified local files, fetching those that are not here.
+        """Return verified local files; download the missing ones.
 
         Returns
         -------
         dict of str to Path
-            By the file's name in the card.
+            Keyed by the file's name in the card.
 
         Raises
         ------
         ModelError
-            If a file cannot be had, or is not what it should be.
+            If a file is missing, unavailable or damaged.
         """
         found: dict[str, Path] = {}
         for outcome in self.fetch([(card, w) for w in weights], offline=offline, report=report):
@@ -129,20 +129,20 @@ class Store:
         if not spot.final.is_file():
             return FileCheck(file, spot.final, "missing")
         if not spot.expected().known:
-            return FileCheck(file, spot.final, "unknown", "no digest of it is known")
+            return FileCheck(file, spot.final, "unknown", "its digest is not known")
         wrong = spot.wrong()
         return FileCheck(file, spot.final, "damaged" if wrong else "good", wrong or "")
 
     def remove(self, card: ModelCard) -> int:
-        """Delete a model's files from the store and return the bytes that they took.
+        """Delete a model's files from the store and return the number of bytes freed.
 
-        Files that the catalogue gives a path of their own stay. So do the
-        digests that were learnt: the file fetched next time must be the same.
+        Files outside the store are kept. So are recorded digests, because the
+        file that is downloaded next time must be the same.
 
         Raises
         ------
         ModelError
-            If a process is fetching one of them, or the store cannot be written.
+            If a process is downloading one of them, or the store cannot be written.
         """
         freed = 0
         for weights in card.weights:
@@ -160,14 +160,14 @@ class Store:
         return freed
 
     def add(self, source: Path, cards: Iterable[ModelCard]) -> list[Added]:
-        """Take in a file that was downloaded by other means.
+        """Add a file that was downloaded some other way.
 
         Parameters
         ----------
         source : Path
-            The file, of whatever name; it stays where it is.
+            The file, of any name; it is copied.
         cards : iterable of ModelCard
-            The models that it may belong to, recognised by its digest.
+            The models that it may belong to; the digest decides.
 
         Returns
         -------
@@ -192,7 +192,7 @@ class Store:
 
 
 def _busy(card: ModelCard) -> None:
-    raise ModelError(f"another process is fetching {card.name}: try again when it is done")
+    raise ModelError(f"another process is downloading {card.name}: try again when it has finished")
 
 
 def _fits(spot: Place, found: Hasher) -> bool:
@@ -206,16 +206,16 @@ def _unrecognised(source: Path, found: Hasher, spots: Iterable[Place]) -> ModelE
         if spot.weights.file == source.name and wrong:
             return ModelError(
                 f"{source} has the name of a file of {spot.model}, but {wrong}: "
-                "it is incomplete or damaged, get it again"
+                "the download or copy is incomplete or damaged. Download it again"
             )
     return ModelError(
-        f"{source} is no file of a known model (its SHA-256 is {found.sha256}); weights of "
-        f"your own need a table with their path in {paths.user_catalogue()}"
+        f"{source} is not a file of a known model (its SHA-256 is {found.sha256}); for your "
+        f"own weights, add a table with their path to {paths.user_catalogue()}"
     )
 
 
 def _copy(source: Path, spot: Place) -> Path:
-    """Copy a file into its place, hashing what is copied once more."""
+    """Copy a file into its place, and check the digest of the copy."""
     expected = spot.expected()
     copied = expected.hasher()
     try:
@@ -229,7 +229,7 @@ def _copy(source: Path, spot: Place) -> Path:
                 os.fsync(writer.fileno())
             if wrong := expected.mismatch(copied):
                 spot.part.unlink()
-                raise ModelError(f"{source} changed while it was copied: now it {wrong}")
+                raise ModelError(f"{source} changed while it was being copied: now it {wrong}")
             spot.learn(expected, copied)
             place(spot.part, spot.final)
             spot.part_notes.unlink(missing_ok=True)
