@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from .bands import BINS, HOP, N_FFT
 from .generator import SAMPLE_RATE, TARGETS
 from .mixing import example, spectra
+from .songs import RECORDED_LEVEL, Recordings, SongFolder, song_files
 
 STEMS = 4
 OTHER = TARGETS.index("other")
@@ -53,82 +53,6 @@ class MixOptions:
     @property
     def samples(self) -> int:
         return N_FFT + (self.frames - 1) * HOP
-
-
-class SongFolder:
-    """Songs as `.npy` files of shape (4, 2, samples), int16; new files are noticed.
-
-    A file whose name ends in `-unsplit.npy` holds a recording whose bass is inside *other*.
-    """
-
-    def __init__(self, folders: list[Path], rescan_s: float = 120.0) -> None:
-        self.folders = folders
-        self._rescan_s = rescan_s
-        self._scanned = -1e9
-        self._files: list[Path] = []
-
-    @property
-    def files(self) -> list[Path]:
-        if time.monotonic() - self._scanned > self._rescan_s:
-            self._files = _song_files(self.folders, "train on")
-            self._scanned = time.monotonic()
-        return self._files
-
-    def piece(
-        self, rng: np.random.Generator, samples: int, stem: int | None = None
-    ) -> tuple[np.ndarray, bool]:
-        """A random excerpt of a random song, float32 (stems, 2, samples); one stem or all.
-
-        Returns
-        -------
-        ndarray
-        bool
-            Whether bass and *other* are apart.
-        """
-        path = self.files[rng.integers(len(self.files))]
-        song = np.load(path, mmap_mode="r")
-        excerpt = _excerpt(song if stem is None else song[stem : stem + 1], rng, samples)
-        return excerpt, not path.stem.endswith("-unsplit")
-
-
-def _excerpt(song: np.ndarray, rng: np.random.Generator, samples: int) -> np.ndarray:
-    length = song.shape[-1]
-    if length < samples:
-        padding = [(0, 0)] * (song.ndim - 1) + [(0, samples - length)]
-        return np.pad(song, padding).astype(np.float32) / 32768
-    start = int(rng.integers(length - samples + 1))
-    return song[..., start : start + samples].astype(np.float32) / 32768
-
-
-class Recordings:
-    """Recorded stems that take the place of generated ones: see `recordings.py`.
-
-    Folders `vocals`, `drums`, `bass` and `other` hold `.npy` files of shape (2, samples), int16;
-    `unsplit` holds songs as `SongFolder` reads them. Any of them may be missing.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        files = {name: sorted(folder.glob(f"{name}/*.npy")) if folder else []
-                 for name in (*TARGETS, "unsplit")}  # fmt: skip
-        self._stems = [files[name] for name in TARGETS]
-        self.unsplit = SongFolder([folder / "unsplit"]) if folder and files["unsplit"] else None
-
-    def stem(self, stem: int, rng: np.random.Generator, samples: int) -> np.ndarray | None:
-        """A random excerpt of a recording of one target, (2, samples), if there are any."""
-        files = self._stems[stem]
-        if not files:
-            return None
-        return _excerpt(np.load(files[rng.integers(len(files))], mmap_mode="r"), rng, samples)
-
-
-def _song_files(folders: list[Path], purpose: str) -> list[Path]:
-    files = sorted(f for folder in folders for f in folder.glob("*.npy"))
-    if not files:
-        raise FileNotFoundError(
-            f"There are no songs to {purpose} in {', '.join(map(str, folders))}. "
-            "Render some first: python -m training render --hours 1"
-        )
-    return files
 
 
 def _faster(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -260,9 +184,6 @@ class Mixer:
         return gains
 
 
-RECORDED_LEVEL = 0.1
-"""RMS of the louder half of every recorded stem, as it was imported."""
-
 TYPICAL_LEVEL = 5.0  # RMS of STFT magnitudes of a mixture at about -17 dB full scale
 
 
@@ -334,7 +255,7 @@ def validation_batch(folder: Path, frames: int = 256) -> dict[str, torch.Tensor]
     """The middle of every song of a folder, as it is: the same examples every time."""
     samples = N_FFT + (frames - 1) * HOP
     examples = []
-    for file in _song_files([folder], "validate with"):
+    for file in song_files([folder], "validate with"):
         song = np.load(file, mmap_mode="r")
         start = max(0, (song.shape[-1] - samples) // 2)
         audio = song[..., start : start + samples].astype(np.float32) / 32768

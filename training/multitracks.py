@@ -73,7 +73,7 @@ def read_stereo(file: Path) -> np.ndarray:
 def write_pieces(
     song: np.ndarray, folder: Path, name: str, seconds: float, ending: str = ""
 ) -> None:
-    """Write a song, float32 (stems, 2, samples), as pieces that `dataset.SongFolder` reads."""
+    """Write a song, float32 (stems, 2, samples), as pieces that `songs.SongFolder` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     length = int(seconds * SAMPLE_RATE)
     for number, start in enumerate(range(0, max(1, song.shape[-1] - length // 3), length)):

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from .dataset import RECORDED_LEVEL
 from .generator import SAMPLE_RATE, TARGETS, effects
 from .multitracks import read_stereo, write_pieces
+from .songs import RECORDED_LEVEL
 
 PIECE_SECONDS = 15.0
 NARROW = ("hydrogen",)
@@ -28,7 +28,7 @@ def import_recordings(source: Path, recordings: Path, held_out: Path, variants: 
     ----------
     source : Path
     recordings, held_out : Path
-        Folders to write; see `dataset.Recordings`.
+        Folders to write; see `songs.Recordings`.
     variants : int
         Treatments of every recorded voice.
 

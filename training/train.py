@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .dataset import Mixer, MixOptions, SongFolder, training_batches, validation_batch
+from .dataset import Mixer, MixOptions, training_batches, validation_batch
 from .generator import TARGETS
 from .loss import sdr, separation_loss
 from .network import JointOpenUnmix
+from .songs import SongFolder
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class Trainer:
             their means.
         report : callable
         recordings : Path, optional
-            Recorded stems, see `dataset.Recordings`.
+            Recorded stems, see `songs.Recordings`.
         """
         options = self.options
         validation = {folder.name: validation_batch(folder) for folder in held_out}

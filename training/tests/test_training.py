@@ -14,7 +14,7 @@ pytest.importorskip("numba")
 
 from training.__main__ import main
 from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
-from training.dataset import Mixer, MixOptions, Recordings, SongFolder, validation_batch
+from training.dataset import Mixer, MixOptions, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
 from training.filtering import expectation_maximisation, istft, separate, stft
@@ -23,6 +23,7 @@ from training.mixing import example, spectra
 from training.multitracks import import_multitracks, read_stereo, write_pieces
 from training.network import JointOpenUnmix, Refinement, features_of, masks_of
 from training.recordings import import_recordings
+from training.songs import Recordings, SongFolder
 from training.train import Trainer, TrainOptions
 
 PACKAGE = Path(__file__).parents[2] / "src" / "unmixcli"
