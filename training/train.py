@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .dataset import Mixer, MixOptions, training_batches, validation_batch
 from .generator import TARGETS
 from .loss import sdr, separation_loss
-from .network import JointOpenUnmix
+from .network import JointOpenUnmix, Refinement
 from .songs import SongFolder
 
 
@@ -26,6 +26,7 @@ class TrainOptions:
     hidden: int = 448
     steps: int = 10_000
     learning_rate: float = 1e-3
+    refine: int = 0  # channels of a refinement, added to given weights that have none
     refine_factor: float = 1.0  # of the learning rate, for the refinement
     warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
@@ -60,7 +61,10 @@ class Trainer:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(options.seed)
         torch.set_flush_denormal(True)
-        self.network = (start or JointOpenUnmix(options.hidden)).to(self.device)
+        network = start or JointOpenUnmix(options.hidden)
+        if options.refine and not network.refine:
+            network.refine = Refinement(options.refine)
+        self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
         refine = list(self.network.refine.parameters()) if self.network.refine else []
         trunk = [p for n, p in self.network.named_parameters() if not n.startswith("refine.")]

@@ -14,6 +14,7 @@ pytest.importorskip("numba")
 
 from training.__main__ import main
 from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
+from training.blend import blend
 from training.dataset import Mixer, MixOptions, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
@@ -172,6 +173,24 @@ def test_export_and_load(tmp_path: Path, refine: int):
     with torch.no_grad():
         again = load(tmp_path / "weights.safetensors")(features)
         assert torch.allclose(again, loaded(features), atol=5e-3)
+
+
+def test_blend():
+    """Half the way between two networks, with the refinement of the one that has it."""
+    start, trained = JointOpenUnmix(16).eval(), JointOpenUnmix(16, refine=4).eval()
+    trained.load_state_dict(trained.state_dict() | start.state_dict())
+    torch.nn.init.normal_(trained.refine.conv3.weight, std=0.1)
+    with torch.no_grad():
+        trained.fc3.bias += 1
+        blended = blend(start, trained, 0.5)
+        assert torch.allclose(blended.fc3.bias, start.fc3.bias + 0.5)
+        features = torch.randn(5, 1, 4 * BANDS)
+        trained.fc3.bias -= 0.5
+        assert torch.allclose(blended(features), trained(features), atol=5e-3)
+    with pytest.raises(ValueError, match="hidden sizes 16 and 8"):
+        blend(start, JointOpenUnmix(8), 0.5)
+    with pytest.raises(ValueError, match="the share is 2"):
+        blend(start, trained, 2)
 
 
 FINE = TrainOptions(hidden=448, steps=24, warmup=4, validate_every=24, workers=0,
