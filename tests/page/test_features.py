@@ -295,6 +295,37 @@ def test_zoom_shows_a_part_and_a_click_goes_where_it_shows(show, page_file):
     assert page.is_disabled("#wider")
 
 
+def test_a_zoomed_waveform_is_drawn_from_the_sound(show, page_file):
+    """Across the seam of two pieces, each column reaches from the lowest sample to the highest."""
+    page = show(page_file, "#t=6")
+    assert page.locator("canvas:visible").count() == 0
+    page.keyboard.press("z")
+    page.keyboard.press("z")
+    wait(page, "[...document.querySelectorAll('canvas')].every((canvas) => !canvas.hidden)")
+    start, span, width, tops, scale = page.evaluate(
+        """() => {
+          const canvas = document.querySelector("canvas");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const tops = Array.from({ length: canvas.width }, (_, x) => {
+            let y = 0;
+            while (y < canvas.height && data[4 * (y * canvas.width + x) + 3] < 128) y++;
+            return 1 - 2 * y / canvas.height;
+          });
+          return [unmix.view.start, unmix.view.span, canvas.width, tops, Number(canvas.dataset.scale)];
+        }"""
+    )
+    truth = melody(LENGTH, sound.RATE)
+    edges = (start + span * np.arange(width + 1) / width) * LENGTH
+    expected = [
+        scale * truth[round(first) : round(end) + 1].max() for first, end in zip(edges, edges[1:])
+    ]
+    assert start * SECONDS < sound.PIECE / sound.RATE < (start + span) * SECONDS
+    assert np.abs(np.array(tops) - expected).max() < 0.15
+    page.keyboard.press("Shift+Z")
+    page.keyboard.press("Shift+Z")
+    assert page.locator("canvas:visible").count() == 0
+
+
 def test_the_wheel_zooms_with_control_and_scrolls_sideways(show, page_file):
     page = show(page_file)
     box = page.locator(".lane").nth(0).bounding_box()

@@ -103,7 +103,8 @@ title="Double-click for 100 %">\
 <div class="lane"><div class="strip">
 <svg viewBox="0 0 {width} {HEIGHT}" preserveAspectRatio="none" role="img" \
 aria-label="Waveform of {shown}{larger}"><path class="peaks" d="{picture.peaks}"/>\
-<path d="{picture.loudness}"/></svg>
+<path d="{picture.loudness}"/></svg>\
+<canvas hidden data-scale="{picture.scale:.4g}"></canvas>
 <picture><source media="(prefers-color-scheme: dark)" srcset="{picture.dark}">\
 <img src="{picture.light}" alt="Spectrogram of {shown}, 40 Hz to 18 kHz" \
 draggable="false"></picture>

@@ -29,6 +29,8 @@ class Picture:
     columns: int
     factor: float
     """How many times its waveform is enlarged, relative to the loudest lane."""
+    scale: float
+    """Half the height per full scale of its sound."""
     peaks: str
     """The outline of its peaks; see `outline`."""
     loudness: str
@@ -95,6 +97,7 @@ def draw(
             Picture(
                 len(sketch.wave.peaks),
                 factor,
+                1 / full if full else 1.0,
                 outline(sketch.wave.peaks, full),
                 outline(sketch.wave.loudness, full),
                 *_uris(pixels, hue),

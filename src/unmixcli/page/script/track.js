@@ -8,7 +8,7 @@ function laneOf(row, number, name) {
   return {
     row, number, name, solo: part(".solo"), mute: part(".mute"), listen: part(".listen"),
     slider: part("input"), shown: part(".volume output"), strip: part(".strip"),
-    head: part(".head"), loop: part(".loop"), meter: part(".meter span"),
+    head: part(".head"), loop: part(".loop"), meter: part(".meter span"), canvas: part("canvas"),
     save: part(".save"), file: part(".file"), gain: null, analyser: null,
   };
 }

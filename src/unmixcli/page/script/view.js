@@ -35,6 +35,7 @@ function setView(start, span) {
   find("closer").disabled = view.span <= NARROWEST / track.seconds;
   find("wider").disabled = view.span >= 1;
   drawRuler();
+  showDetail();
 }
 
 // Zoom so that a moment keeps its place, if it is in view: the position, unless another is given.
