@@ -134,6 +134,33 @@ def test_a_minus_in_a_target_is_no_minus() -> None:
     assert made.parts[-1] == (-1, -1, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("mixture-0.5*drums", (-0.5, 1.0)),
+        ("mixture - drums * .5", (-0.5, 1.0)),
+        ("drums-20dB+mixture", (0.1, 1.0)),
+        ("drums -6 dB", (10 ** (-6 / 20), 0.0)),
+        ("mixture-drums+20db", (-10.0, 1.0)),
+        ("2*drums-20dB", (0.2, 0.0)),
+        ("mixture-0*drums", (0.0, 1.0)),
+    ],
+)
+def test_gains(text: str, weights: tuple[float, float]) -> None:
+    made = plan(mix=f"m={text}", only_mixes=True)
+    assert made.targets == ("drums",)
+    assert made.parts[0] == pytest.approx(weights)
+    (stem,), (mixture,) = np.ones((1, 1, 1, 3), np.float32), np.ones((1, 1, 3), np.float32)
+    (out,) = made.mix([stem[None]], [mixture])
+    np.testing.assert_allclose(out, sum(weights), rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["0.5*", "drums*x", "drums-6", "3drums", "-*drums", "drums-6dBx"])
+def test_gains_that_make_no_sense(text: str) -> None:
+    with pytest.raises(UsageError, match=r"write it as a\+b-c, with gains as in a-0.5\*b or a-6dB"):
+        plan(mix=f"m={text}")
+
+
 def test_terms_add_up_and_may_repeat() -> None:
     made = plan(mix="m=-drums+vocals+vocals")
     assert made.targets == FOUR

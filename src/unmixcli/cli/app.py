@@ -12,6 +12,7 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .command import run, tidy
 from .console import prepare, print_error
 from .demo import demo
 from .doctor import doctor
@@ -48,7 +49,9 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version."),
+        typer.Option(
+            "--version", "-V", is_eager=True, callback=_print_version, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     pass
@@ -64,7 +67,7 @@ def main() -> NoReturn:
     prepare()
     try:
         try:
-            app()
+            code = run(tidy(typer.main.get_command(app)), sys.argv[1:])
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where a full disk can be reported
@@ -84,7 +87,7 @@ def main() -> NoReturn:
         _give_up_stdout()
         print_error(f"the output cannot be printed: {error.strerror}")
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code)
 
 
 def _give_up_stdout() -> None:

@@ -19,6 +19,8 @@ from ..models.registry import Registry
 from ..models.store import Outcome
 from ..separation.device import likely_device
 from ..words import some
+from . import completion
+from .completion import choices, one_of
 from .models_list import SORTS, listing
 from .models_result import (
     AddedFile,
@@ -43,15 +45,10 @@ app = typer.Typer(
 )
 
 
-def _complete(incomplete: str) -> list[str]:
-    names = (known.card.name for known in Registry().models)
-    return [name for name in names if name.startswith(incomplete)]
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME...", autocompletion=_complete, show_default=False),
+    typer.Argument(metavar="NAME...", autocompletion=completion.models, show_default=False),
 ]
 
 
@@ -62,6 +59,7 @@ def list_(
         typer.Option(
             "--for",
             metavar="GOAL",
+            autocompletion=one_of(choices("goal")),
             help="Rank the models for what you want: karaoke, acapella, stems, six-stems, "
             "drum-parts, lead-vocals or cleaning.",
         ),
@@ -71,6 +69,7 @@ def list_(
         typer.Option(
             "--sort",
             metavar="|".join(SORTS),
+            autocompletion=one_of(SORTS),
             help="Sort each group; by default, recommended models come first.",
             show_default=False,
         ),
@@ -93,7 +92,9 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", autocompletion=_complete, help="A model, or a folder that holds one."
+            metavar="NAME",
+            autocompletion=completion.models,
+            help="A model, or a folder that holds one.",
         ),
     ],
     as_json: Json = False,
@@ -215,7 +216,7 @@ def remove(names: Names = None, as_json: Json = False) -> None:
 def path(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", autocompletion=_complete, show_default=False),
+        typer.Argument(metavar="[NAME]", autocompletion=completion.models, show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -222,7 +223,7 @@ def _options(known: KnownModel) -> list[OptionInfo]:
         own = [
             OptionInfo(
                 name=name,
-                type=schema[name].get("type", ""),
+                type=_type_of(schema[name]),
                 default=field.get_default(call_default_factory=True),
                 help=field.description or "",
             )
@@ -231,3 +232,9 @@ def _options(known: KnownModel) -> list[OptionInfo]:
     for part in known.parts:
         own += _options(part)
     return list({option.name: option for option in reversed(own)}.values())[::-1]
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    """Name the type of an option that may also be left unset."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    return next((kind["type"] for kind in kinds if kind.get("type", "null") != "null"), "")

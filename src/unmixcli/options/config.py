@@ -27,6 +27,8 @@ from .values import (
     check_rate,
     lower,
     name_of_device,
+    quality_of,
+    seconds,
     split_mixes,
     split_names,
     split_pairs,
@@ -122,13 +124,16 @@ class SeparationConfig(BaseModel):
         "over all of them, by their share at each time and frequency; the name of a stem gives "
         "it to that one.",
     )
-    start: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="Start at this second of the track."
+    start: Annotated[float, BeforeValidator(seconds)] = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Start at this time of the track: 90 or 1:30.",
     )
-    duration: float = Field(
+    duration: Annotated[float, BeforeValidator(seconds)] = Field(
         default=-1.0,
         allow_inf_nan=False,
-        description="Separate this many seconds; a negative number means to the end.",
+        description="Separate this much: 30 or 0:30; a negative number means to the end.",
     )
     niter: int | None = Field(
         default=None,
@@ -177,14 +182,16 @@ class SeparationConfig(BaseModel):
         description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
-    offline: bool = Field(
-        default=False, description="Never use the network; fail if weights are missing."
+    offline: bool | None = Field(
+        default=None,
+        description="Never use the network; fail if weights are missing. --online tries a "
+        "download even if one has just failed.",
     )
     mix: Annotated[tuple[str, ...], BeforeValidator(split_mixes), AfterValidator(check_mixes)] = (
         Field(
             default=(),
-            description="Also write a sum of targets, 'mixture' and 'residual', as NAME=a+b-c; "
-            "repeatable.",
+            description="Also write a sum of targets, 'mixture' and 'residual', as NAME=a+b-c or "
+            "NAME=a-0.5*b; repeatable.",
         )
     )
     preset: Annotated[
@@ -210,20 +217,21 @@ class SeparationConfig(BaseModel):
         "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
         "{folder} is the recording's.",
     )
-    format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(lower)] = Field(
-        default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3."
+    format: Annotated[
+        Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"], BeforeValidator(lower)
+    ] = Field(
+        default="wav",
+        description="File format of the stems: wav, flac, ogg, opus, mp3 or m4a (AAC).",
     )
     bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(lower)] | None = Field(
         default=None,
         description="16, 24 or 32f (floating point). wav supports all three and defaults to 32f; "
         "flac supports 16 and 24 and defaults to 24.",
     )
-    quality: float | None = Field(
+    quality: Annotated[float | str | None, BeforeValidator(quality_of)] = Field(
         default=None,
-        ge=0,
-        le=10,
-        description="Quality of a lossy format, 0 (smallest) to 10 (best); if not given, 7 for "
-        "ogg, 4 for opus and 9 for mp3.",
+        description="Quality of a lossy format: 0 (smallest) to 10 (best), or a bit rate such as "
+        "320k; if not given, 7 for ogg, 4 for opus, 9 for mp3 and 5 for m4a.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,

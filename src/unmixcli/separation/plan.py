@@ -16,7 +16,7 @@ from ..options.mixes import MIXTURE, PRESETS, REST, parse_sum, split_mix
 from ..words import nearest, twin
 
 Audio = NDArray[np.float32]
-Row = Mapping[str, int]
+Row = Mapping[str, float]
 """The weight of each of the model's stems, and of the mixture, in one output."""
 
 
@@ -40,7 +40,7 @@ class Plan:
     targets: tuple[str, ...]
     residual: bool
     names: tuple[str, ...]
-    parts: tuple[tuple[int, ...], ...]
+    parts: tuple[tuple[float, ...], ...]
 
     @classmethod
     def of(cls, config: SeparationConfig, card: ModelCard, estimates_residual: bool) -> Plan:
@@ -114,7 +114,7 @@ class Plan:
         ndarray, shape (outputs, channels, samples)
         """
         count = len(self.targets) + self.residual
-        plain = tuple(tuple(int(k == n) for k in range(count + 1)) for n in range(count))
+        plain = tuple(tuple(float(k == n) for k in range(count + 1)) for n in range(count))
         if self.parts == plain:
             yield from stems
             return
@@ -132,7 +132,7 @@ class Plan:
                 # exactly the mixture minus the sum of the stems.
                 for part, term in zip(row, terms, strict=False):
                     if part:
-                        out[k] += part * term
+                        out[k] += np.float32(part) * term
             yield out
 
 
@@ -167,17 +167,17 @@ def _row(target: str, card: ModelCard) -> Row:
     return {MIXTURE: 1} | dict.fromkeys(card.whole, -1)
 
 
-def _sum(start: Row, rows: Mapping[str, Row], sign: int) -> Row:
+def _sum(start: Row, rows: Mapping[str, Row], gain: float) -> Row:
     total = dict(start)
     for row in rows.values():
         for term, part in row.items():
-            total[term] = total.get(term, 0) + sign * part
+            total[term] = total.get(term, 0) + gain * part
     return total
 
 
-def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], rest: str) -> Row:
+def _mix(name: str, terms: Sequence[tuple[float, str]], rows: Mapping[str, Row], rest: str) -> Row:
     total: Row = {}
-    for sign, term in terms:
+    for gain, term in terms:
         if term == MIXTURE:
             row: Row = {MIXTURE: 1}
         elif term in rows:
@@ -186,5 +186,5 @@ def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], r
             row = rows[rest]
         else:
             raise UsageError(f"mix {name} needs the target {term}, which --targets leaves out")
-        total = _sum(total, {term: row}, sign)
+        total = _sum(total, {term: row}, gain)
     return total

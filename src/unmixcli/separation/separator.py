@@ -123,7 +123,7 @@ class Separator:
             order.plan.targets,
             device,
             precision=self.precision,
-            offline=config.offline,
+            offline=bool(config.offline),
             progress=fetch_progress,
         )
         check_model(self._model, self.card.name, self.card.plugin)
