@@ -21,8 +21,8 @@ class Options(TypedDict, total=False):
     targets: str | Sequence[str]
     residual: bool
     sum: str
-    start: float
-    duration: float
+    start: float | str
+    duration: float | str
     niter: int | None
     softmask: bool | None
     alpha: float | None
@@ -31,15 +31,15 @@ class Options(TypedDict, total=False):
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     temp_dir: str | PathLike[str] | None
     options: Mapping[str, str | int | float | bool]
-    offline: bool
+    offline: bool | None
     mix: str | Sequence[str] | Mapping[str, str]
     preset: str | Sequence[Literal["karaoke", "acapella", "drumless", "bassless"]]
     only_mixes: bool | None
     outdir: str | PathLike[str] | None
     filename: str | None
-    format: Literal["wav", "flac", "ogg", "opus", "mp3"]
+    format: Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"]
     bit_depth: Literal["16", "24", "32f"] | None
-    quality: float | None
+    quality: float | str | None
     clip: Literal["none", "clamp", "rescale"] | None
     sample_rate: Literal["input", "model"] | int
     tags: bool

@@ -38,7 +38,7 @@ def _player(path: Path, stems: int) -> str:
         excerpt = open_excerpt(path)
         audio = np.concatenate(list(blocks_at(excerpt, RATE)), axis=1)
         bits = bit_rate(stems * excerpt.channels, excerpt.seconds)
-        sound = base64.b64encode(encode_opus(audio, bits)).decode("ascii")
+        sound = base64.b64encode(encode_opus(audio, bits * len(audio))).decode("ascii")
     except UnmixError as error:
         return escape(str(error))
     return f'<audio controls preload="none" src="data:audio/ogg;base64,{sound}"></audio>'
