@@ -33,6 +33,11 @@ def test_what_is_done_is_skipped(
     assert records(outcome)[0]["stems"]["drums"] == "out/1/drums.wav"
     assert {name: Path(name).stat().st_mtime_ns for name in files()} == before
     assert "4 recordings: 0 separated, 4 skipped, 0 failed" in outcome.err
+    assert "already done" not in outcome.err  # one number, not a line for each
+    assert batch("album", "--skip-existing", "-v").err.count("skipped, already done") == 4
+    assert batch("album/1.wav", "--skip-existing").err.count("skipped, already done") == 1
+    # Without --skip-existing they are noticed before the model is loaded, too.
+    assert batch("album").err.count("already exist") == 4
 
 
 def test_a_copy_of_the_recording_will_do(batch: Run, album: list[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
+from bisect import bisect_right
+from collections.abc import Sequence
 
-LIMITS = {"mp3": (8, 320), "ogg": (32, 500), "opus": (6, 510)}
+LIMITS = {"mp3": (8, 320), "ogg": (32, 500), "opus": (6, 510), "m4a": (16, 512)}
 """The lowest and highest bit rate of each format in kb/s, for stereo."""
 
 # Nominal bit rates that Vorbis writes into its files, in kb/s, for the qualities 0 to 10.
@@ -36,12 +37,19 @@ def compression_level(format: str, bit_rate: int, sample_rate: int, channels: in
     """
     if format == "ogg":
         rates = _VORBIS[min(channels, 2), sample_rate >= 26000]
-        level = 1 - float(np.interp(bit_rate, rates, np.arange(11))) / 10
+        level = 1 - _place(bit_rate, rates) / 10
     else:
         # Both encoders go linearly from the highest bit rate to the lowest.
         low, high = _span(format, sample_rate, channels)
         level = (high - bit_rate) / (high - low)
     return min(max(level, 0.0), 0.999)
+
+
+def _place(value: float, steps: Sequence[float]) -> float:
+    """Return where a value is among growing steps, as a fractional index."""
+    k = min(max(bisect_right(steps, value), 1), len(steps) - 1)
+    low, high = steps[k - 1], steps[k]
+    return k - 1 + (value - low) / (high - low)
 
 
 def _span(format: str, sample_rate: int, channels: int) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from .bitrates import LIMITS, compression_level
 
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 _WAV_LIMIT = 4_000_000_000
 
 
@@ -23,9 +24,9 @@ class Format:
     name : str
         The user's name for it, and the extension of its files.
     container : str
-        libsndfile's name for it.
+        libsndfile's name for it; empty if it has none.
     encodings : mapping of str to str
-        libsndfile's encoding for each bit depth, the default first; a lossy
+        The encoding for each bit depth, the default first; a lossy
         format has one, with the key "".
     rates : tuple of int
         The sample rates that it supports, in Hz; empty if it supports any up to ``highest``.
@@ -64,6 +65,7 @@ FORMATS = {
         Format("ogg", "OGG", {"": "VORBIS"}, highest=192000, quality=7),
         Format("opus", "OGG", {"": "OPUS"}, _OPUS_RATES, quality=4),
         Format("mp3", "MP3", {"": "MPEG_LAYER_III"}, _MP3_RATES, quality=9),
+        Format("m4a", "", {"": "AAC"}, _AAC_RATES, quality=5),
     )
 }
 
@@ -139,6 +141,12 @@ class Encoding:
             return wanted
         rates = self.format.rates or (self.format.highest,)
         return min((rate for rate in rates if rate > wanted), default=rates[-1])
+
+    def aac_rate(self, channels: int) -> int:
+        """Return the bit rate of AAC in kb/s; the qualities 0 to 10 are 32 to 160 a channel."""
+        if self.bit_rate is not None:
+            return self.bit_rate
+        return round(channels * (32 + 12.8 * (self.quality or 0)))
 
     def file_options(self, sample_rate: int, channels: int, length: int) -> dict[str, Any]:
         """Return the arguments for `soundfile.SoundFile` for a file of this length."""

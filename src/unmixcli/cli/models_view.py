@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import singledispatch
@@ -27,7 +28,7 @@ from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
 from ..words import plain
-from .console import print_json, stderr, stdout
+from .console import is_live, print_json, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
@@ -37,6 +38,9 @@ from .models_result import (
     RemoveResult,
     VerifyResult,
 )
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines about a download if bars cannot be shown."""
 
 PUBLISHED = "published medians on the MUSDB18 test set"
 
@@ -217,9 +221,17 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    live = is_live(console)
+    told = time.monotonic()
+    with Progress(*columns, console=console, disable=not live) as progress:
 
         def report(event: FetchEvent) -> None:
+            nonlocal told
+            if not live and not event.note and time.monotonic() - told > PLAIN_INTERVAL:
+                told = time.monotonic()
+                total = f" of {size_of(event.total, True)}" if event.total else ""
+                line = f"{event.file}: {size_of(event.done, True)}{total}"
+                console.print(Text(plain(line)), soft_wrap=True)
             if event.note:
                 console.print(Text(plain(event.note), style="yellow"), soft_wrap=True)
                 return
@@ -237,7 +249,7 @@ def counted(what: str) -> Iterator[Callable[[int, int], None]]:
     console = stderr()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=not is_live(console)
     ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, count: progress.update(task, completed=done, total=count)

@@ -210,6 +210,8 @@ def separate(
         interrupted = True
     if summary.count > 1 and not quiet:
         screen.summary(summary)
+    elif summary.skipped and not verbose:
+        screen.note(screen.skipped)
     if interrupted:
         screen.failure("interrupted")
         raise typer.Exit(INTERRUPTED)
@@ -229,7 +231,7 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
 
     batch = Batch(
         config,
-        lambda recording: screen.track(recording, batch.place),
+        lambda recording: screen.track(recording, batch.place, batch.forecast.left),
         lambda: fetch_progress(screen.quiet),
         loaded,
     )

@@ -20,11 +20,13 @@ from pydantic import (
 )
 
 from ..errors import UsageError
+from ..words import nearest
 from .template import check_template
 from .values import (
     check_mixes,
     check_rate,
     lower,
+    name_of_device,
     quality_of,
     seconds,
     split_mixes,
@@ -157,7 +159,7 @@ class SeparationConfig(BaseModel):
         description="Frames in one window of the EM; 300 if not given. 0 makes the whole track one "
         "window. Open-Unmix only.",
     )
-    device: str = Field(
+    device: Annotated[str, BeforeValidator(name_of_device)] = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$",
         description="Device to compute on: auto, cpu, cuda, cuda:N, mps (Apple) or xpu (Intel).",
@@ -180,8 +182,10 @@ class SeparationConfig(BaseModel):
         description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
-    offline: bool = Field(
-        default=False, description="Never use the network; fail if weights are missing."
+    offline: bool | None = Field(
+        default=None,
+        description="Never use the network; fail if weights are missing. --online tries a "
+        "download even if one has just failed.",
     )
     mix: Annotated[tuple[str, ...], BeforeValidator(split_mixes), AfterValidator(check_mixes)] = (
         Field(
@@ -213,8 +217,11 @@ class SeparationConfig(BaseModel):
         "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
         "{folder} is the recording's.",
     )
-    format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(lower)] = Field(
-        default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3."
+    format: Annotated[
+        Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"], BeforeValidator(lower)
+    ] = Field(
+        default="wav",
+        description="File format of the stems: wav, flac, ogg, opus, mp3 or m4a (AAC).",
     )
     bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(lower)] | None = Field(
         default=None,
@@ -224,7 +231,7 @@ class SeparationConfig(BaseModel):
     quality: Annotated[float | str | None, BeforeValidator(quality_of)] = Field(
         default=None,
         description="Quality of a lossy format: 0 (smallest) to 10 (best), or a bit rate such as "
-        "320k; if not given, 7 for ogg, 4 for opus and 9 for mp3.",
+        "320k; if not given, 7 for ogg, 4 for opus, 9 for mp3 and 5 for m4a.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,
@@ -292,7 +299,7 @@ def _sentence(detail: Any) -> str:
         return str(message)
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        return f"unknown option {name!r}"
+        return f"unknown option {name!r}{nearest(name, SeparationConfig.model_fields)}"
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"

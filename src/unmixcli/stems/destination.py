@@ -34,6 +34,8 @@ class Destination:
         The tags of the recording.
     manifest : Manifest
     source : Source
+    content : file object, optional
+        The recording's bytes, if its path is only a name.
     """
 
     recording: Path
@@ -41,6 +43,7 @@ class Destination:
     tags: Tags
     manifest: Manifest
     source: Source
+    content: BinaryIO | None = None
 
     @classmethod
     def of(
@@ -84,7 +87,7 @@ class Destination:
             tags = read_tags(content or path)
         paths = namer.paths(path, stems, tags.texts, subfolder)
         manifest = Manifest(namer.manifest(path, tags.texts, subfolder))
-        return cls(path, paths, tags if with_tags else Tags(), manifest, source)
+        return cls(path, paths, tags if with_tags else Tags(), manifest, source, content)
 
     def missing(self, recipe: Recipe) -> str | None:
         """Say why the stems are not up to date, or return None if they are."""
@@ -133,6 +136,20 @@ class Destination:
         OutputError
             If other files are in the way.
         """
+        reason = self.missing(recipe) if skip_existing and not overwrite else ""
+        replaced = self.in_the_way(overwrite=overwrite or reason is None, reason=reason or "")
+        if reason is None:
+            raise DoneError(f"the stems of {display(self.recording)} already exist")
+        return replaced
+
+    def in_the_way(self, *, overwrite: bool, reason: str = "") -> set[Path]:
+        """Return the files that may be replaced; ``reason`` says why others are not good enough.
+
+        Raises
+        ------
+        OutputError
+            If other files are in the way.
+        """
         paths = list(self.stems.values())
         recording = identity(self.recording)
         for path in paths:
@@ -144,10 +161,7 @@ class Destination:
         if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
-        reason = self.missing(recipe) if skip_existing else ""
-        if reason is None:
-            raise DoneError(f"the stems of {display(self.recording)} already exist")
-        refuse_existing(paths, replaced, reason or "")
+        refuse_existing(paths, replaced, reason)
         return replaced
 
 
