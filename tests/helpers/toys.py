@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from server import Server
 from unmixcli.models.cards import ModelCard, Weights
 from unmixcli.models.interface import Block, Mixture, Progress, Request
 from unmixcli.models.store import FetchEvent, Policy
@@ -44,6 +45,15 @@ def card_for(
     ]
     fields = {"plugin": "toy", "targets": ["vocals"], "sample_rate": 44100} | more
     return ModelCard(name=name, weights=weights, **fields)
+
+
+TINY = some_bytes(300_000)
+
+
+def tiny(server: Server, **how: Any) -> ModelCard:
+    """A card of one file, `TINY`, which the server has at ``/tiny.pth``."""
+    server.files["/tiny.pth"] = TINY
+    return card_for({"tiny.pth": TINY}, server.address, **how)
 
 
 @dataclass

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from checkpoints import save
 from unmixcli.errors import ModelError
 from unmixcli.models.pickles import open_pickled
 from unmixcli.models.tensors import load_into, open_tensors, read_state
@@ -24,12 +25,6 @@ from unmixcli.models.unpickling import Named
 
 OLD = {"_use_new_zipfile_serialization": False}
 LAYOUTS: list[dict[str, Any]] = [{}, OLD, {"pickle_protocol": 4}, OLD | {"pickle_protocol": 4}]
-
-
-def save(folder: Path, content: object, **options: Any) -> Path:
-    path = folder / "x.pth"
-    torch.save(content, path, **options)
-    return path
 
 
 def kinds() -> dict[str, torch.Tensor]:
@@ -214,7 +209,7 @@ def linear() -> nn.Module:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda state: {"weight": state["weight"]}, "x.pth is not a layer: it lacks bias"),
+        (lambda state: {"weight": state["weight"]}, "tiny.ckpt is not a layer: it lacks bias"),
         (lambda state: state | {"\x1b[2J": torch.ones(1)}, r"it has \\x1b\[2J, which do not"),
         (lambda state: state | {"bias": torch.ones(5)}, r"bias has the shape \(5,\), but the ot"),
         (

@@ -11,12 +11,8 @@ from hypothesis import strategies as st
 from scipy.signal import istft, stft
 
 from streams import ArrayMixture, noise
+from streams import cut_evenly as blocks
 from unmixcli.signal.closing import Gap, put_onto, spread
-
-
-def cut(stems, size):
-    for first in range(0, stems.shape[-1], size):
-        yield stems[..., first : first + size]
 
 
 def example(count, channels, length):
@@ -41,7 +37,7 @@ def test_they_add_up_and_the_gap_is_measured(count, channels, length, sizes):
     for method in (spread, put_onto):
         gap = Gap()
         more = length if method is spread else 1
-        parts = method(cut(stems, sizes[0]), cut(mixture, sizes[1]), more, gap)
+        parts = method(blocks(stems, sizes[0]), blocks(mixture, sizes[1]), more, gap)
         closed = np.concatenate(list(parts), -1)
         assert closed.dtype == np.float32 and closed.shape == stems.shape
         assert np.abs(closed.sum(0, dtype=np.float64) - mixture).max() < 1e-6
@@ -58,7 +54,9 @@ def test_each_gets_its_share_in_each_bin():
     spectra = stft(stems, **how)[2]
     energy = np.abs(spectra) ** 2
     parts = istft(energy / energy.sum(0) * stft(left, **how)[2], **{**how, "boundary": True})[1]
-    closed = np.concatenate(list(spread(cut(stems, 7000), cut(mixture, 9000), length, Gap())), -1)
+    closed = np.concatenate(
+        list(spread(blocks(stems, 7000), blocks(mixture, 9000), length, Gap())), -1
+    )
     # SciPy ends its frames differently, so the ends are left out.
     inner = slice(4096, length - 8192)
     assert np.abs(closed - stems - parts[..., :length])[..., inner].max() < 1e-6
@@ -68,7 +66,7 @@ def test_stems_that_add_up_are_left_alone():
     stems = np.stack([noise(20_000, 2, k) for k in range(2)])
     mixture = stems[0] + stems[1]
     gap = Gap()
-    closed = list(spread(cut(stems, 3000), cut(mixture, 3000), 20_000, gap))
+    closed = list(spread(blocks(stems, 3000), blocks(mixture, 3000), 20_000, gap))
     assert np.abs(np.concatenate(closed, -1) - stems).max() < 1e-7
     assert gap.decibels is None or gap.decibels < -140
 
@@ -76,10 +74,12 @@ def test_stems_that_add_up_are_left_alone():
 def test_silence_has_no_gap():
     gap = Gap()
     zeros = np.zeros((2, 1, 9000), np.float32)
-    closed = np.concatenate(list(spread(cut(zeros, 1000), cut(zeros[0], 1000), 9000, gap)), -1)
+    closed = np.concatenate(
+        list(spread(blocks(zeros, 1000), blocks(zeros[0], 1000), 9000, gap)), -1
+    )
     assert not closed.any() and gap.decibels is None
     music = noise(9000, 1)
-    closed = np.concatenate(list(spread(cut(zeros, 1000), cut(music, 1000), 9000, gap)), -1)
+    closed = np.concatenate(list(spread(blocks(zeros, 1000), blocks(music, 1000), 9000, gap)), -1)
     assert np.abs(closed - music / 2).max() < 1e-6 and gap.decibels == pytest.approx(0)
 
 

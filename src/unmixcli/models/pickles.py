@@ -65,7 +65,7 @@ def open_pickled(path: Path) -> Pickled:
         raise
     except OSError as error:
         raise _unreadable(path, error.strerror or "read error") from None
-    except zipfile.BadZipFile:
+    except (EOFError, zipfile.BadZipFile):
         raise _unreadable(path, "a damaged archive") from None
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         # The machine raises these on invalid pickles; RuntimeError means a locked archive.
@@ -143,7 +143,7 @@ def _guarded(path: Path, read: Read) -> Read:
     def guarded(storage: Storage) -> bytearray:
         try:
             return read(storage)
-        except (OSError, LookupError, RuntimeError, ValueError, zipfile.BadZipFile):
+        except (EOFError, OSError, LookupError, RuntimeError, ValueError, zipfile.BadZipFile):
             raise _unreadable(path, "the numbers of a tensor are missing or damaged") from None
 
     return guarded

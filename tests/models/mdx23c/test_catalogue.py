@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import mdx23cs
+from checkpoints import shapes_of
 from unmixcli.models.catalogue import shipped_cards
 from unmixcli.models.mdx23c.loading import measure
 from unmixcli.models.mdx23c.network import MDX23C
@@ -19,10 +20,6 @@ from unmixcli.models.tensors import TensorFile
 pytest.importorskip("pymss_core")
 
 CARDS = {card.name: card for card in shipped_cards("mdx23c")}
-
-
-def shapes_of(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
 @pytest.mark.parametrize("name", CARDS)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from checkpoints import Harm
 from networks import LEGACY, State, four_states, random_state, write_folder
 from openunmix_models import ask, load, run
 from streams import ArrayMixture, ignore, noise
@@ -246,11 +247,6 @@ def test_published_layout_loads(tmp_path: Path) -> None:
     assert sizes == (1487, 2049, 2, 16)
 
 
-class Bomb:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("exploded"),))
-
-
 def damaged(kind: str, path: Path) -> None:
     state: dict[str, Any] = random_state(16)
     if kind == "missing key":
@@ -262,7 +258,7 @@ def damaged(kind: str, path: Path) -> None:
     elif kind == "layer missing":
         state = {key: value for key, value in state.items() if "_l1" not in key}
     elif kind == "code":
-        path.write_bytes(pickle.dumps({"fc1.weight": Bomb()}))
+        path.write_bytes(pickle.dumps({"fc1.weight": Harm()}))
         return
     elif kind == "module":
         torch.save(torch.nn.Linear(2, 2), path)

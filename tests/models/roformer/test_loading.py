@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 import roformers
+from checkpoints import Harm, refusal_by, save
 from unmixcli.errors import ModelError
 from unmixcli.models.roformer.loading import load_model
 from unmixcli.models.roformer.plugin import plugin
@@ -21,22 +22,13 @@ State = dict[str, torch.Tensor]
 ATTENTION = "layers.0.0.layers.0.0"
 
 
-def save(folder: Path, content: object, name: str = "tiny.ckpt") -> Path:
-    torch.save(content, folder / name)
-    return folder / name
-
-
 def load(path: Path, wanted: tuple[str, ...] = (), **fields: Any) -> Any:
     described = roformers.card(path, **fields)
     weights = {item.file: path for item in described.weights}
     return load_model(described, weights, wanted or described.estimated, "cpu")
 
 
-def refusal(path: Path, **fields: Any) -> str:
-    with pytest.raises(ModelError) as caught:
-        load(path, **fields)
-    assert caught.value.__cause__ is None
-    return str(caught.value)
+refusal = refusal_by(load)
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +104,11 @@ def test_another_family_is_named(tmp_path: Path) -> None:
 
 
 def test_a_pickle_that_would_run_code(tmp_path: Path) -> None:
-    class Harm:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return Path.touch, (tmp_path / "harm",)
-
+    harm = Harm(tmp_path / "harm")
     path = tmp_path / "tiny.ckpt"
-    path.write_bytes(pickle.dumps({"state": Harm()}))
+    path.write_bytes(pickle.dumps({"state": harm}))
     assert str(path) in refusal(path)
-    save(tmp_path, {"state": Harm()})
+    save(tmp_path, {"state": harm})
     assert "code" in refusal(path)
     assert not (tmp_path / "harm").exists()
 

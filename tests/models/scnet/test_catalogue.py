@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from checkpoints import shapes_of
 from unmixcli.models.catalogue import shipped_cards
 from unmixcli.models.scnet.loading import measure
 from unmixcli.models.scnet.network import SCNet
@@ -32,10 +33,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "num_dplayer": 8,
     },
 }
-
-
-def shapes_of(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
 @pytest.mark.parametrize("name", CARDS)

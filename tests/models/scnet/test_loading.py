@@ -12,6 +12,7 @@ import yaml
 from safetensors.torch import save_file
 
 import scnets
+from checkpoints import Harm, refusal_by, save
 from unmixcli.errors import ModelError
 from unmixcli.models.interface import Model
 from unmixcli.models.scnet.loading import load_model
@@ -22,22 +23,13 @@ pytest.importorskip("pymss_core")
 State = dict[str, torch.Tensor]
 
 
-def save(folder: Path, content: object, name: str = "tiny.ckpt") -> Path:
-    torch.save(content, folder / name)
-    return folder / name
-
-
 def load(path: Path, **fields: Any) -> Model:
     described = scnets.card(path, **fields)
     weights = {item.file: path for item in described.weights}
     return load_model(described, weights, described.targets, "cpu")
 
 
-def refusal(path: Path, **fields: Any) -> str:
-    with pytest.raises(ModelError) as caught:
-        load(path, **fields)
-    assert caught.value.__cause__ is None
-    return str(caught.value)
+refusal = refusal_by(load)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +53,11 @@ def test_safetensors(state: State, tmp_path: Path) -> None:
 
 
 def test_a_pickle_that_would_run_code(tmp_path: Path) -> None:
-    class Harm:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return Path.touch, (tmp_path / "harm",)
-
+    harm = Harm(tmp_path / "harm")
     path = tmp_path / "tiny.ckpt"
-    path.write_bytes(pickle.dumps({"state": Harm()}))
+    path.write_bytes(pickle.dumps({"state": harm}))
     assert str(path) in refusal(path)
-    assert "code" in refusal(save(tmp_path, {"state": Harm()}))
+    assert "code" in refusal(save(tmp_path, {"state": harm}))
     assert not (tmp_path / "harm").exists()
 
 

@@ -250,16 +250,15 @@ def test_a_failure_of_progress_or_of_the_mixture_ends_the_work() -> None:
 
 
 def test_threads_go_when_the_model_goes() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     separator = model(Counted(), at_once=2)
     run(separator, TriangleScheme(100))
-    assert threading.active_count() == before + 2
+    started = set(threading.enumerate()) - before
+    assert len(started) == 2
     del separator
-    for _ in range(100):
-        if threading.active_count() == before:
-            break
-        time.sleep(0.02)
-    assert threading.active_count() == before
+    for thread in started:
+        thread.join(2)
+    assert not any(thread.is_alive() for thread in started)
 
 
 def test_the_caller_keeps_its_own_modes() -> None:

@@ -10,18 +10,13 @@ import pytest
 
 import server as web
 from server import Server
-from toys import Events, card_for, some_bytes
+from toys import TINY, Events, card_for, some_bytes, tiny
 from unmixcli.errors import FetchError, ModelError
 from unmixcli.models.store import Store
 
-DATA = some_bytes(300_000)
+DATA = TINY
 HALF = len(DATA) // 2
 FILE = "/tiny.pth"
-
-
-def tiny(server: Server, **how: str):
-    server.files[FILE] = DATA
-    return card_for({"tiny.pth": DATA}, server.address, **how)
 
 
 def ensure(store: Store, card, **how) -> bytes:

@@ -14,19 +14,13 @@ from pathlib import Path
 import pytest
 
 import server as web
-from server import Server
-from toys import Events, card_for, some_bytes
+from toys import TINY, Events, card_for, some_bytes, tiny
 from unmixcli.errors import InputError, ModelError
 from unmixcli.models.cards import ModelCard, Weights
 from unmixcli.models.store import Store
 
-DATA = some_bytes(300_000)
+DATA = TINY
 FILE = "/tiny.pth"
-
-
-def tiny(server: Server, **how) -> ModelCard:
-    server.files[FILE] = DATA
-    return card_for({"tiny.pth": DATA}, server.address, **how)
 
 
 def ensure(store: Store, card: ModelCard, **how) -> Path:
