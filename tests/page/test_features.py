@@ -6,6 +6,7 @@ import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -311,13 +312,14 @@ def test_a_zoomed_waveform_is_drawn_from_the_sound(show, page_file):
             while (y < canvas.height && data[4 * (y * canvas.width + x) + 3] < 128) y++;
             return 1 - 2 * y / canvas.height;
           });
-          return [unmix.view.start, unmix.view.span, canvas.width, tops, Number(canvas.dataset.scale)];
+          const scale = Number(canvas.dataset.scale);
+          return [unmix.view.start, unmix.view.span, canvas.width, tops, scale];
         }"""
     )
     truth = melody(LENGTH, sound.RATE)
     edges = (start + span * np.arange(width + 1) / width) * LENGTH
     expected = [
-        scale * truth[round(first) : round(end) + 1].max() for first, end in zip(edges, edges[1:])
+        scale * truth[round(first) : round(end) + 1].max() for first, end in pairwise(edges)
     ]
     assert start * SECONDS < sound.PIECE / sound.RATE < (start + span) * SECONDS
     assert np.abs(np.array(tops) - expected).max() < 0.15
