@@ -37,7 +37,7 @@ def _player(path: Path, stems: int) -> str:
     try:
         excerpt = open_excerpt(path)
         audio = np.concatenate(list(blocks_at(excerpt, RATE)), axis=1)
-        bits = bit_rate(stems, excerpt.channels, excerpt.seconds)
+        bits = bit_rate(stems * excerpt.channels, excerpt.seconds)
         sound = base64.b64encode(encode_opus(audio, bits)).decode("ascii")
     except UnmixError as error:
         return escape(str(error))
