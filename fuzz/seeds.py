@@ -143,7 +143,6 @@ def _hdemucs() -> dict[str, Family]:
 
 def _demucs() -> dict[str, Family]:
     import demucs_networks as it
-
     from unmixcli.models.cards import ModelCard, Weights
 
     network = it.network()
