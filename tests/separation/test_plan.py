@@ -229,19 +229,19 @@ def test_a_preset_writes_one_file_and_loads_one_network(
     write_float(Path("song.wav"), music(1))
     assert run("separate", "song.wav", "-m", model, "--preset", "karaoke", "-o", "out").code == 0
     assert files() == ["out/song/.unmix.json", "out/song/karaoke.wav", "song.wav"]
-    vocals = unmixcli.Separator(model=str(model), targets=("vocals",)).separate(music(1))
+    vocals = unmixcli.Separator(model=str(model), targets=("vocals",)).separate(music(1), 44100)
     np.testing.assert_allclose(read("out/song/karaoke.wav"), music(1) - vocals["vocals"], atol=1e-6)
 
 
 @pytest.mark.parametrize(("targets", "name"), [("vocals", "accompaniment"), ("", "residual")])
 def test_the_residual_by_either_name(tiny_model: Path, targets: str, name: str) -> None:
     options = {"model": str(tiny_model), "targets": targets}
-    wanted = unmixcli.Separator(**options, residual=True).separate(music(1))[name]
+    wanted = unmixcli.Separator(**options, residual=True).separate(music(1), 44100)[name]
     for term in ("residual", "accompaniment"):
         separator = unmixcli.Separator(**options, mix=f"rest={term}")
         assert separator.stem_names[-1] == "rest"
         assert name not in separator.stem_names
-        np.testing.assert_array_equal(separator.separate(music(1))["rest"], wanted)
+        np.testing.assert_array_equal(separator.separate(music(1), 44100)["rest"], wanted)
 
 
 def test_mixes_of_an_array(tiny_model: Path) -> None:

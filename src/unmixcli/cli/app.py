@@ -17,6 +17,7 @@ from .console import prepare, print_error
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
+from .page import page
 from .separate import separate
 from .ui import INTERRUPTED
 
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(separate)
 app.add_typer(models.app, name="models")
+app.command()(page)
 app.command()(demo)
 app.command()(evaluate)
 app.command()(doctor)

@@ -11,6 +11,7 @@ import typer
 from ..options.config import SeparationConfig
 from ..words import display
 from .console import stdout
+from .page import open_page
 from .ui import Screen
 
 if TYPE_CHECKING:
@@ -28,11 +29,19 @@ def demo(
     ] = BUILT_IN,
     niter: Annotated[int, typer.Option("--niter", help="EM iterations.", min=0)] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing stems.")] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Also write a page to listen to the stems, and open it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Separate the built-in song with the built-in model, and show how good the result is."""
     config = SeparationConfig.parse(
-        model=model, outdir=outdir, filename="{target}.{ext}", overwrite=overwrite, niter=niter
+        model=model,
+        outdir=outdir,
+        filename="{target}.{ext}",
+        overwrite=overwrite,
+        niter=niter,
+        page=page,
     )
     from ..audio.reading import open_excerpt
     from ..demo import MIXTURE, demonstrate
@@ -42,8 +51,10 @@ def demo(
         result = demonstrate(config, progress)
     if as_json:
         print(json.dumps({"sdr": result.sdr, "baseline": result.baseline}))
-    else:
-        _show(result, outdir, MIXTURE)
+        return
+    _show(result, outdir, MIXTURE)
+    if result.track.page:
+        open_page(result.track.page)
 
 
 def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
@@ -62,4 +73,6 @@ def _show(result: Demonstration, outdir: Path, mixture: Path) -> None:
     )
     console.print(table)
     console.print(f"The mixture: {display(mixture)}")
+    if track.page:
+        console.print(f"Listen to all of them in a browser: {display(track.page)}")
     console.print(f"Now your own: unmix separate SONG --outdir {display(outdir)}")

@@ -97,11 +97,15 @@ class Screen:
         name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
         told, state = began, f"{name}: reading"
+        furthest = 0.0
         task = self._progress.add_task(_shorten(name), total=1.0, stage="reading", speed="")
 
         def update(stage: str, fraction: float) -> None:
-            nonlocal told, state
+            nonlocal told, state, began, furthest
             now = time.monotonic()
+            if fraction < furthest:  # the next part of the work counts from 0 again
+                began = now
+            furthest = fraction
             speed = _speed(fraction, now - began, recording.seconds)
             if (left := all_left(fraction)) is not None:
                 speed += f"{speed and ', '}{clock(left)} for all"

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from .finding import Finding, words
+from .remedies import install
 
 _AREA = "formats"
 _DECODERS = ("aac", "alac", "mp3", "opus", "wmav2")
@@ -39,14 +40,14 @@ def _libsndfile() -> Finding:
                 broken.append(f"{name} as {encoding} fails ({words(error)})")
     version = soundfile.__libsndfile_version__
     if broken:
-        remedy = "pip install --force-reinstall soundfile, which brings its own libsndfile"
+        remedy = install("soundfile", again=True) + ", which brings its own libsndfile"
         return Finding.of(_AREA, "libsndfile", "broken", f"{version}: {'; '.join(broken)}", remedy)
     detail = f"{version} writes and reads {', '.join(ours)}"
     return Finding.of(_AREA, "libsndfile", "good", detail)
 
 
 def _ffmpeg() -> Iterator[Finding]:
-    remedy = "pip install --force-reinstall --only-binary :all: av"
+    remedy = install("av", again=True) + " --only-binary :all:"
     try:
         import av
     except Exception as error:

@@ -20,11 +20,13 @@ from pydantic import (
 )
 
 from ..errors import UsageError
+from ..words import nearest
 from .template import check_template
 from .values import (
     check_mixes,
     check_rate,
     lower,
+    name_of_device,
     quality_of,
     seconds,
     split_mixes,
@@ -157,7 +159,7 @@ class SeparationConfig(BaseModel):
         description="Frames in one window of the EM; 300 if not given. 0 makes the whole track one "
         "window. Open-Unmix only.",
     )
-    device: str = Field(
+    device: Annotated[str, BeforeValidator(name_of_device)] = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$",
         description="Device to compute on: auto, cpu, cuda, cuda:N, mps (Apple) or xpu (Intel).",
@@ -297,7 +299,7 @@ def _sentence(detail: Any) -> str:
         return str(message)
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        return f"unknown option {name!r}"
+        return f"unknown option {name!r}{nearest(name, SeparationConfig.model_fields)}"
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"

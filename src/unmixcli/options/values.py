@@ -57,6 +57,11 @@ def lower(value: Any) -> Any:
     return value.lower().lstrip(".") if isinstance(value, str) else value
 
 
+def name_of_device(value: Any) -> Any:
+    """Accept a `torch.device`, without importing torch."""
+    return str(value) if type(value).__module__.partition(".")[0] == "torch" else value
+
+
 def check_rate(value: Any) -> int | str:
     """Accept ``input``, ``model`` or a sample rate in Hz."""
     name = lower(value)

@@ -29,6 +29,9 @@ HUES = (
 )
 """Colours by the number of the stem; they repeat."""
 
+MIXTURE = Hue((88, 90, 96), (186, 190, 200))
+"""The colour of the mixture."""
+
 _LIGHT_GROUND, _LIGHT_TOP = (246, 246, 243), (24, 12, 30)
 _DARK_GROUND, _DARK_TOP = (18, 19, 23), (255, 252, 240)
 
@@ -48,15 +51,14 @@ def ramp(hue: Hue, dark: bool, levels: int) -> list[Colour]:
 
 
 def css(stems: int) -> str:
-    """Return rules that give each stem its ``--colour``."""
-    light = [_rule(n, hue_of(n).light, "#ffffff") for n in range(stems)]
-    dark = [_rule(n, hue_of(n).dark, "#10131a") for n in range(stems)]
+    """Return rules that give each stem, and the mixture, its ``--colour``."""
+    lanes = [(f".stem-{number}", hue_of(number)) for number in range(stems)]
+    lanes.append((".mixture", MIXTURE))
+    light = [_rule(lane, hue.light, "#ffffff") for lane, hue in lanes]
+    dark = [_rule(lane, hue.dark, "#10131a") for lane, hue in lanes]
     return "\n".join([*light, "@media (prefers-color-scheme: dark) {", *dark, "}"])
 
 
-def _rule(number: int, colour: Colour, on: str) -> str:
+def _rule(lane: str, colour: Colour, on: str) -> str:
     red, green, blue = colour
-    return (
-        f".stem:nth-child({number + 1}) "
-        f"{{ --colour: #{red:02x}{green:02x}{blue:02x}; --on-colour: {on}; }}"
-    )
+    return f"{lane} {{ --colour: #{red:02x}{green:02x}{blue:02x}; --on-colour: {on}; }}"

@@ -32,10 +32,10 @@ _MOST, _LEAST = 48_000, 16_000
 """Bits per second and channel."""
 
 
-def bit_rate(stems: int, channels: int, seconds: float) -> int:
-    """Choose the bit rate of each stem: 96 kbit/s in stereo, less for very long tracks."""
-    affordable = _BUDGET * 8 / max(stems * channels * seconds, 1)
-    return channels * int(min(max(affordable, _LEAST), _MOST))
+def bit_rate(channels: int, seconds: float) -> int:
+    """Choose the bits per second of each of all channels: 48 kbit/s, less for very long tracks."""
+    affordable = _BUDGET * 8 / max(channels * seconds, 1)
+    return int(min(max(affordable, _LEAST), _MOST))
 
 
 def pieces(blocks: Iterable[Audio], length: int) -> Iterator[Audio]:

@@ -4,30 +4,58 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..audio.reading import Excerpt, open_excerpt
+from ..models.interface import Progress, ignore
 from ..page import About, page_path, write_page
 from ..stems.destination import Destination
 from .order import Order
 
 
-def make_page(order: Order, destination: Destination) -> Path:
+def make_page(
+    order: Order, destination: Destination, mixture: Excerpt, progress: Progress = ignore
+) -> Path:
     """Write the page of existing stems, and return its path.
+
+    Parameters
+    ----------
+    order : Order
+    destination : Destination
+    mixture : Excerpt
+        The recording that the stems are of.
+    progress : callable, optional
+        Takes the stage and the finished fraction of the page.
 
     Raises
     ------
     OutputError
         If the page cannot be written.
     InputError
-        If a stem cannot be read.
+        If a stem or the recording cannot be read.
     """
     page = page_path(destination.stems)
-    gap = destination.manifest.measured(destination.stems.values()).get("gap_db")
-    about = About(destination.recording, destination.tags, order.card, order.settings, gap)
-    write_page(page, destination.stems, about)
+    measured = destination.manifest.measured(destination.stems.values())
+    about = About(
+        destination.recording,
+        destination.tags,
+        order.card,
+        order.settings,
+        measured.get("gap_db"),
+        measured.get("gain", 1.0),
+    )
+    write_page(page, destination.stems, about, mixture, progress)
     return page
 
 
 def missing_page(order: Order, destination: Destination) -> Path | None:
     """Write the page of existing stems, if it is requested and missing."""
-    if not order.config.page or page_path(destination.stems).exists():
+    config = order.config
+    if not config.page or page_path(destination.stems).exists():
         return None
-    return make_page(order, destination)
+    mixture = open_excerpt(
+        destination.recording,
+        config.start,
+        config.duration,
+        config.temp_dir,
+        destination.content,
+    )
+    return make_page(order, destination, mixture)

@@ -34,6 +34,8 @@ class Destination:
         The tags of the recording.
     manifest : Manifest
     source : Source
+    content : file object, optional
+        The recording's bytes, if its path is only a name.
     """
 
     recording: Path
@@ -41,6 +43,7 @@ class Destination:
     tags: Tags
     manifest: Manifest
     source: Source
+    content: BinaryIO | None = None
 
     @classmethod
     def of(
@@ -84,7 +87,7 @@ class Destination:
             tags = read_tags(content or path)
         paths = namer.paths(path, stems, tags.texts, subfolder)
         manifest = Manifest(namer.manifest(path, tags.texts, subfolder))
-        return cls(path, paths, tags if with_tags else Tags(), manifest, source)
+        return cls(path, paths, tags if with_tags else Tags(), manifest, source, content)
 
     def missing(self, recipe: Recipe) -> str | None:
         """Say why the stems are not up to date, or return None if they are."""

@@ -124,11 +124,14 @@ class Manifest:
                 return f"changed since: {path.name}"
         return None if source.is_same(entry.get("source")) else "made from another recording"
 
+    def about(self, stems: Iterable[Path]) -> dict[str, Any]:
+        """Return the entry about these stems; empty if there is none."""
+        names = {self._name(path) for path in stems}
+        return next((e for e in _read(self.path) if names <= set(e["stems"])), {})
+
     def measured(self, stems: Iterable[Path]) -> dict[str, Any]:
         """Return what was measured while these stems were made."""
-        names = {self._name(path) for path in stems}
-        entry = next((e for e in _read(self.path) if names <= set(e["stems"])), {})
-        measured = entry.get("measured")
+        measured = self.about(stems).get("measured")
         return measured if isinstance(measured, dict) else {}
 
     def _all_placed(self, entry: Mapping[str, Any]) -> bool:
@@ -241,6 +244,19 @@ def stems_in(folder: Path) -> set[Path]:
         for entry in _read(path)
         for name in entry["stems"]
     }
+
+
+def model_of(stems: Iterable[Path]) -> str:
+    """Return the model that the records name for these stems; empty if none or several do."""
+    wanted = set(stems)
+    found = {
+        str(entry.get("model", ""))
+        for folder in {path.parent for path in wanted}
+        for path in folder.glob(f".*{MANIFEST}")
+        for entry in _read(path)
+        if wanted & {folder / name for name in entry["stems"]}
+    }
+    return found.pop() if len(found) == 1 else ""
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

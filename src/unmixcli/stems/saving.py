@@ -97,11 +97,10 @@ class Saver:
                 writer.write(block)
             writer.finish()
             # Stems without their record would look like made by hand.
+            facts = measured() | ({} if gain == 1 else {"gain": round(gain, 6)})
             with (
                 unbroken(),
-                destination.manifest.entry(
-                    self._recipe, destination.source, writer.parts, measured()
-                ),
+                destination.manifest.entry(self._recipe, destination.source, writer.parts, facts),
             ):
                 writer.place()
         levels = {

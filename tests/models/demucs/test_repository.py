@@ -173,6 +173,8 @@ def test_what_is_no_repository(tmp_path: Path) -> None:
         ({"weights": [[1, 1, 1, "a"]] * 3}, "weights has something that is no number"),
         ({"weights": [[1, 1, 1, float("nan")]] * 3}, "weights has something that is no number"),
         ({"weights": 3}, "a list for each of the 3 models"),
+        ({"weights": [[1, 1, 1, 0]] * 3}, "the weights for vocals add up to nothing"),
+        ({"weights": [[1, -1, 1, 1]] * 3}, "the weights for bass add up to nothing"),
         ({"segment": "long"}, "segment is 'long', not a number of seconds"),
         ({"segment": -1}, "segment is -1, not a number of seconds"),
     ],
@@ -182,12 +184,6 @@ def test_bags_that_are_refused(repository: Path, content: dict[str, Any], words:
     with pytest.raises(ModelError, match=words) as caught:
         plugin.file_card(path)
     assert str(path) in str(caught.value)
-
-
-def test_a_stem_that_nothing_counts_for(repository: Path) -> None:
-    card = plugin.file_card(write_bag(repository, weights=[[1, 1, 1, 0]] * 3))
-    with pytest.raises(ModelError, match="add up to nothing"):
-        separate(card, noise(100))
 
 
 def test_yaml_that_asks_for_objects(repository: Path) -> None:
