@@ -119,6 +119,13 @@ def test_list_of_what_ships():
     assert synth[:end].rstrip().endswith("5.2") and "ships" in synth
 
 
+def test_a_narrow_terminal_gets_fewer_figures():
+    shown = CliRunner().invoke(app, ["list"], env={"COLUMNS": "80"}).stdout
+    tables = [line for line in shown.splitlines() if " MB " in line]
+    assert max(map(len, tables)) <= 80 and "…" not in shown
+    assert "a wider terminal shows figures on generated" in shown
+
+
 def test_list_for_a_goal():
     result = CliRunner().invoke(app, ["list", "--for", "karaoke", "--sort", "speed", "--json"])
     models = json.loads(result.stdout)["models"]
