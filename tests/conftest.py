@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from running import run_unmix
 from server import Server
 from toys import IMPATIENT
+from unmixcli.models.discovery import GROUP
 from unmixcli.models.store import Store
 
 __all__ = ["run_unmix"]
@@ -26,6 +28,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("UNMIX_HOME", str(home))
     return home
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make these entry points all the plugins that are installed."""
+    real = metadata.entry_points
+
+    def install(*entries: metadata.EntryPoint) -> None:
+        monkeypatch.setattr(
+            "unmixcli.models.registry.metadata.entry_points",
+            lambda group: entries if group == GROUP else real(group=group),
+        )
+
+    return install
 
 
 @pytest.fixture(scope="session")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from .bands import BINS, HOP, N_FFT
-from .generator import SAMPLE_RATE
+from .generator import SAMPLE_RATE, TARGETS
 from .mixing import example, spectra
+from .songs import RECORDED_LEVEL, Recordings, SongFolder, song_files
 
 STEMS = 4
+OTHER = TARGETS.index("other")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class MixOptions:
     """How examples are made of the songs."""
 
     frames: int = 128
+    context: int = 0  # frames at either end that are heard and not judged
     batch: int = 16
     same_song: float = 0.4  # examples whose stems are of one song
     reuse: int = 3  # examples made of each piece read, with other partners and gains
@@ -38,49 +41,18 @@ class MixOptions:
     mono: float = 0.05
     widened: float = 0.3  # stems (not bass) whose sides are raised
     band_limited: float = 0.45  # examples cut off at 13 to 19 kHz, as lossy formats do
+    # Pieces of which a stem is exchanged for a recorded one, where there are recordings of it.
+    recorded: tuple[float, ...] = (0.4, 0.1, 0.0, 0.1)
+    under_db: float = 5.0  # how far a recorded stem lies under the rest, give or take `gain_db`
+    unsplit: float = 0.05  # pieces of recordings whose bass and *other* are not apart
+
+    @property
+    def kept(self) -> slice:
+        return slice(self.context, self.frames - self.context)
 
     @property
     def samples(self) -> int:
         return N_FFT + (self.frames - 1) * HOP
-
-
-class SongFolder:
-    """Songs as `.npy` files of shape (4, 2, samples), int16; new files are noticed."""
-
-    def __init__(self, folders: list[Path], rescan_s: float = 120.0) -> None:
-        self.folders = folders
-        self._rescan_s = rescan_s
-        self._scanned = -1e9
-        self._files: list[Path] = []
-
-    @property
-    def files(self) -> list[Path]:
-        if time.monotonic() - self._scanned > self._rescan_s:
-            self._files = _song_files(self.folders, "train on")
-            self._scanned = time.monotonic()
-        return self._files
-
-    def piece(self, rng: np.random.Generator, samples: int, stem: int | None = None) -> np.ndarray:
-        """A random excerpt of a random song, float32 (stems, 2, samples); one stem or all."""
-        song = np.load(self.files[rng.integers(len(self.files))], mmap_mode="r")
-        chosen = song if stem is None else song[stem : stem + 1]
-        length = song.shape[-1]
-        if length < samples:
-            return (
-                np.pad(chosen, ((0, 0), (0, 0), (0, samples - length))).astype(np.float32) / 32768
-            )
-        start = int(rng.integers(length - samples + 1))
-        return chosen[..., start : start + samples].astype(np.float32) / 32768
-
-
-def _song_files(folders: list[Path], purpose: str) -> list[Path]:
-    files = sorted(f for folder in folders for f in folder.glob("*.npy"))
-    if not files:
-        raise FileNotFoundError(
-            f"There are no songs to {purpose} in {', '.join(map(str, folders))}. "
-            "Render some first: python -m training render --hours 1"
-        )
-    return files
 
 
 def _faster(audio: np.ndarray, samples: int) -> np.ndarray:
@@ -91,6 +63,14 @@ def _faster(audio: np.ndarray, samples: int) -> np.ndarray:
     return audio[..., low] * (1 - part) + audio[..., low + 1] * part
 
 
+class _Piece(NamedTuple):
+    """Four stems that were read together."""
+
+    spectra: np.ndarray  # complex64 (4, 2, frames, bins)
+    power: np.ndarray
+    split: bool  # whether bass and *other* are apart
+
+
 class Mixer:
     """Makes the batch of any step; the same step of the same songs is always the same batch.
 
@@ -99,12 +79,20 @@ class Mixer:
     each worker finds in its cache what it made before.
     """
 
-    def __init__(self, songs: SongFolder, options: MixOptions, seed: int, stride: int = 1) -> None:
+    def __init__(
+        self,
+        songs: SongFolder,
+        options: MixOptions,
+        seed: int,
+        stride: int = 1,
+        recordings: Recordings | None = None,
+    ) -> None:
         self._songs = songs
         self._options = options
         self._seed = seed
         self._stride = stride
-        self._cache: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+        self._recordings = recordings or Recordings(None)
+        self._cache: dict[tuple[int, int], _Piece] = {}
 
     def batch(self, step: int) -> dict[str, torch.Tensor]:
         options = self._options
@@ -114,32 +102,51 @@ class Mixer:
         pieces = []
         for key in wanted:
             if key not in self._cache:
-                piece = self._piece(np.random.default_rng([self._seed, 1, *key]))
-                self._cache[key] = piece, _power(piece)
+                self._cache[key] = self._piece(np.random.default_rng([self._seed, 1, *key]))
             pieces.append(self._cache[key])
         self._cache = {key: self._cache[key] for key in wanted}
         rng = np.random.default_rng([self._seed, 2, step])
-        return stack([example(*self._draw(pieces, rng)) for _ in range(options.batch)])
+        drawn = [self._draw(pieces, rng) for _ in range(options.batch)]
+        batch = stack([example(*arguments, options.kept) for *arguments, _ in drawn])
+        batch["known"] = torch.from_numpy(np.stack([known for *_, known in drawn]))
+        return batch
 
-    def _piece(self, rng: np.random.Generator) -> np.ndarray:
+    def _piece(self, rng: np.random.Generator) -> _Piece:
         options = self._options
         speed = rng.uniform(0.8, 1.25) if rng.random() < options.speed else 1.0
         needed = int(options.samples * speed) + 2 if speed != 1 else options.samples
-        audio = self._songs.piece(rng, needed)
+        recorded = self._recordings.unsplit
+        songs = recorded if recorded and rng.random() < options.unsplit else self._songs
+        audio, split = songs.piece(rng, needed)
         if (audio[0] ** 2).sum() < 0.02 * (audio**2).sum() and rng.random() > options.voiceless:
-            audio = self._songs.piece(rng, needed)
+            audio, split = songs.piece(rng, needed)
+        if songs is self._songs:
+            self._exchange(audio, rng)
         if rng.random() < options.layered:
-            extra = self._songs.piece(rng, needed, stem=3)
+            extra, _ = self._songs.piece(rng, needed, stem=3)
             audio[3:] += extra * rng.choice([-1, 1]) * 10 ** (rng.normal(-3, 3) / 20)
         for stem in (0, 1, 3):
             if rng.random() < options.widened:
                 _widen(audio[stem], rng)
         if speed != 1:
             audio = _faster(audio, options.samples)
-        return spectra(audio)
+        spectrum = spectra(audio)
+        return _Piece(spectrum, _power(spectrum), split)
 
-    def _draw(self, pieces, rng: np.random.Generator):
-        """Spectra of four stems, whether their channels are exchanged, and their gains."""
+    def _exchange(self, audio: np.ndarray, rng: np.random.Generator) -> None:
+        """Put recorded stems in the place of generated ones."""
+        options = self._options
+        for stem, chance in enumerate(options.recorded):
+            if rng.random() >= chance:
+                continue
+            recorded = self._recordings.stem(stem, rng, audio.shape[-1])
+            if recorded is not None:
+                rest = np.sqrt((np.delete(audio, stem, axis=0).sum(axis=0) ** 2).mean())
+                db = rng.normal(-options.under_db, options.gain_db)
+                audio[stem] = recorded * (rest / RECORDED_LEVEL * 10 ** (db / 20))
+
+    def _draw(self, pieces: list[_Piece], rng: np.random.Generator):
+        """Spectra of four stems, whether their channels are exchanged, gains, what is known."""
         options = self._options
         if rng.random() < options.same_song:
             sources = np.full(STEMS, rng.integers(len(pieces)))
@@ -147,11 +154,15 @@ class Mixer:
         else:
             sources = rng.integers(len(pieces), size=STEMS)
             swap = rng.random(STEMS) < 0.5
-        parts = [pieces[s][0][j] for j, s in enumerate(sources)]
-        powers = np.array([pieces[s][1][j] for j, s in enumerate(sources)])
+        parts = [pieces[s].spectra[j] for j, s in enumerate(sources)]
+        powers = np.array([pieces[s].power[j] for j, s in enumerate(sources)])
         if rng.random() < options.mono:
             parts = [np.repeat(part.mean(axis=0, keepdims=True), 2, axis=0) for part in parts]
-        return parts, swap.astype(np.int64), self._gains(powers, rng)
+        gains = self._gains(powers, rng)
+        # A bass inside *other* belongs to neither: what these two should be, nobody knows.
+        apart = pieces[sources[OTHER]].split or not gains[OTHER].any()
+        known = np.array([True, True, apart, apart], np.float32)
+        return parts, swap.astype(np.int64), gains, known
 
     def _gains(self, powers: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Gains of every stem, channel and bin, for stems of given mean power."""
@@ -199,9 +210,15 @@ def _tones(rng: np.random.Generator, spread_db: float) -> np.ndarray:
 
 class _Batches(Dataset):
     def __init__(
-        self, folders: list[Path], options: MixOptions, seed: int, steps: int, stride: int
+        self,
+        folders: list[Path],
+        options: MixOptions,
+        seed: int,
+        steps: int,
+        stride: int,
+        recordings: Path | None,
     ) -> None:
-        self._arguments = (SongFolder(folders), options, seed, stride)
+        self._arguments = (SongFolder(folders), options, seed, stride, Recordings(recordings))
         self._steps = steps
         self._mixer: Mixer | None = None
 
@@ -216,11 +233,16 @@ class _Batches(Dataset):
 
 
 def training_batches(
-    folders: list[Path], options: MixOptions, seed: int, steps: range, workers: int
+    folders: list[Path],
+    options: MixOptions,
+    seed: int,
+    steps: range,
+    workers: int,
+    recordings: Path | None = None,
 ) -> DataLoader:
     """The batches of the given steps in order; `workers` processes make them (0: this one)."""
     return DataLoader(
-        _Batches(folders, options, seed, steps.stop, max(1, workers)),
+        _Batches(folders, options, seed, steps.stop, max(1, workers), recordings),
         batch_size=None,
         sampler=steps,
         num_workers=workers,
@@ -233,10 +255,11 @@ def validation_batch(folder: Path, frames: int = 256) -> dict[str, torch.Tensor]
     """The middle of every song of a folder, as it is: the same examples every time."""
     samples = N_FFT + (frames - 1) * HOP
     examples = []
-    for file in _song_files([folder], "validate with"):
+    for file in song_files([folder], "validate with"):
         song = np.load(file, mmap_mode="r")
         start = max(0, (song.shape[-1] - samples) // 2)
         audio = song[..., start : start + samples].astype(np.float32) / 32768
+        audio = np.pad(audio, ((0, 0), (0, 0), (0, samples - audio.shape[-1])))
         gains = np.ones((STEMS, 2, BINS), np.float32)
         examples.append(example(spectra(audio), np.zeros(STEMS, np.int64), gains))
     return stack(examples)

@@ -41,6 +41,17 @@ def generated_songs(folder: Path, limit: int = 50) -> Iterable[Tensor]:
         yield torch.from_numpy(np.load(file).astype(np.float32) / 32768)
 
 
+def real_songs(folder: Path) -> dict[str, Tensor]:
+    """Held-out recordings that lie in pieces, put together again: name to (4, 2, samples)."""
+    songs: dict[str, list[np.ndarray]] = {}
+    for file in sorted(folder.glob("*.npy")):
+        songs.setdefault(file.stem.rpartition("-")[0], []).append(np.load(file))
+    return {
+        name: torch.from_numpy(np.concatenate(pieces, axis=-1).astype(np.float32) / 32768)
+        for name, pieces in songs.items()
+    }
+
+
 def real_excerpt() -> Tensor:
     """The six seconds of real music in the package stempeg. For validation only, never training.
 

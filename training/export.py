@@ -41,12 +41,15 @@ def folded(network: JointOpenUnmix) -> dict[str, Tensor]:
         weight = weight @ state["whitening"]
         weight = weight - weight.mean(dim=1, keepdim=True)
         bias = bias - weight @ state["input_mean"]
+    if network.started:
+        scale = state["bn1.weight"] / torch.sqrt(state["bn1.running_var"] + 1e-5)
+        weight = weight + state["base"] * scale[:, None]
     out = {"fc1.weight": weight, "fc1.bias": bias}
     out["fc2.weight"], out["fc2.bias"] = fold("fc2", "bn2")
     out["fc3.weight"], out["fc3.bias"] = state["fc3.weight"], state["fc3.bias"]
-    out |= {k: v for k, v in state.items() if k.startswith("lstm.")}
+    out |= {k: v for k, v in state.items() if k.startswith(("lstm.", "refine."))}
     # Vectors are small and stay exact; the matrices are what the file's size is.
-    tensors = {k: v.to(torch.float16 if v.ndim == 2 else torch.float32) for k, v in out.items()}
+    tensors = {k: v.to(torch.float16 if v.ndim > 1 else torch.float32) for k, v in out.items()}
     tensors["band_edges"] = torch.from_numpy(EDGES.astype(np.int32))
     return {k: v.contiguous() for k, v in tensors.items()}
 
@@ -84,14 +87,10 @@ def export_folder(network: JointOpenUnmix, folder: Path) -> None:
 
 
 def load(path: Path) -> JointOpenUnmix:
-    """A network from an exported file or a run's checkpoint, ready to separate or to go on.
-
-    The batch norms of an exported file come back as fixed scalings: keep their statistics frozen
-    when training goes on.
-    """
+    """A network from an exported file or a run's checkpoint, ready to separate."""
     if path.suffix == ".pt":
         state = torch.load(path, map_location="cpu", weights_only=True)
-        network = JointOpenUnmix(state["options"]["hidden"], state["components"])
+        network = JointOpenUnmix(**state["shape"])
         network.load_state_dict(state["average"])
         return network.eval()
     refusal = f"{path} does not hold a network of the kind {ARCHITECTURE}"
@@ -102,9 +101,30 @@ def load(path: Path) -> JointOpenUnmix:
     with opened as file:
         if (file.metadata() or {}).get("architecture") != ARCHITECTURE:
             raise ValueError(refusal)
-        tensors = {k: file.get_tensor(k).float() for k in file.keys()}  # noqa: SIM118
-    network = JointOpenUnmix(len(tensors["fc1.bias"]), components=0)
+        return unfolded({k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
+
+
+def start_from(path: Path) -> JointOpenUnmix:
+    """A network to go on with, on songs for which its inputs are measured anew."""
+    network = load(path)
+    return network if path.suffix != ".pt" else unfolded(folded(network))
+
+
+def unfolded(tensors: dict[str, Tensor]) -> JointOpenUnmix:
+    """A network of what `folded` returns, to separate or to go on with.
+
+    The batch norms come back as fixed scalings: keep their statistics frozen when training goes
+    on. The first layer, into which the whitening was folded, comes back as the fixed `base`; what
+    fc1 learns is added to it, behind the whitening of the songs that training goes on with
+    (`JointOpenUnmix.measure_inputs`), which is where Adam's steps are of a size that suits all
+    directions.
+    """
+    tensors = {k: v.float() for k, v in tensors.items()}
+    refine = len(tensors["refine.conv1.bias"]) if "refine.conv1.bias" in tensors else 0
+    network = JointOpenUnmix(len(tensors["fc1.bias"]), started=True, refine=refine)
     state = network.state_dict()
+    state["base"] = tensors.pop("fc1.weight")
+    state["fc1.weight"].zero_()
     state |= {k: v for k, v in tensors.items() if k in state}
     for layer, norm in (("fc1", "bn1"), ("fc2", "bn2")):
         ones = torch.ones_like(tensors[f"{layer}.bias"])

@@ -40,14 +40,20 @@ def squared_errors(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -
 
 
 def separation_loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-    """Mean over targets, examples and both kinds of masks of ln(error / mixture + floor)."""
+    """Mean over targets, examples and both kinds of masks of ln(error / mixture + floor).
+
+    Targets that are not known in an example (`known` of the batch, shape (batch, targets), is 0)
+    count for nothing: their sound is in the mixture, but not apart.
+    """
     logits = logits.float()
     mixture = batch["cross"].sum(dim=(0, 2, 3, 4))[:, None] + 1e-6
     if logits.device.type == "cpu":
         errors = (FusedErrors.apply(logits, batch["cross"]) + batch["energy"]).clamp_min(0)
     else:
         errors = torch.stack([squared_errors(logits, batch, s) for s in SHARPNESSES])
-    return torch.log(errors / mixture + FLOOR).mean()
+    values = torch.log(errors / mixture + FLOOR).mean(dim=0)
+    known = batch.get("known")
+    return values.mean() if known is None else (known * values).sum() / known.sum()
 
 
 def sdr(logits: Tensor, batch: dict[str, Tensor], sharpness: float) -> Tensor:

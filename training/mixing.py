@@ -25,7 +25,7 @@ def spectra(stems: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(fastmath=True, cache=True)
-def mix_bands(parts, order, gains, edges, cross, middle, side):
+def mix_bands(parts, order, gains, edges, first, end, cross, middle, side):
     """Mix spectra and reduce to bands.
 
     Parameters
@@ -37,6 +37,8 @@ def mix_bands(parts, order, gains, edges, cross, middle, side):
     gains : float32 (stems, 2, bins)
         Gain of every stem in every channel and bin: level, balance and tone.
     edges : int64 (bands + 1,)
+    first, end : int
+        The frames whose energy is wanted.
     cross : float32 (frames, stems, 2, bands), out
         c_j, the sum over the band of Re(S_j conj X).
     middle, side : float32 (frames, bands), out
@@ -45,13 +47,14 @@ def mix_bands(parts, order, gains, edges, cross, middle, side):
     Returns
     -------
     float32 (stems, 2)
-        The energy of each stem as mixed.
+        The energy of each stem as mixed, in frames `first` to `end`.
     """
     stems = len(parts)
     frames = parts[0].shape[1]
     bands = len(edges) - 1
     energy = np.zeros((stems, 2))
     for t in range(frames):
+        counted = np.float32(first <= t < end)
         for b in range(bands):
             sums = np.zeros((8, 2), np.float32)
             mid = apart = np.float32(0)
@@ -67,10 +70,10 @@ def mix_bands(parts, order, gains, edges, cross, middle, side):
                 for j in range(stems):
                     s, g = parts[j][order[j], t, k], gains[j, 0, k]
                     sums[j, 0] += (s.real * left_re + s.imag * left_im) * g
-                    energy[j, 0] += (s.real * s.real + s.imag * s.imag) * g * g
+                    energy[j, 0] += (s.real * s.real + s.imag * s.imag) * g * g * counted
                     s, g = parts[j][1 - order[j], t, k], gains[j, 1, k]
                     sums[j, 1] += (s.real * right_re + s.imag * right_im) * g
-                    energy[j, 1] += (s.real * s.real + s.imag * s.imag) * g * g
+                    energy[j, 1] += (s.real * s.real + s.imag * s.imag) * g * g * counted
                 mid += (left_re + right_re) ** 2 + (left_im + right_im) ** 2
                 apart += (left_re - right_re) ** 2 + (left_im - right_im) ** 2
             for j in range(stems):
@@ -85,22 +88,31 @@ WIDTHS = np.diff(EDGES).astype(np.float32)
 
 
 def example(
-    parts: Sequence[np.ndarray], order: np.ndarray, gains: np.ndarray
+    parts: Sequence[np.ndarray], order: np.ndarray, gains: np.ndarray, kept: slice = slice(None)
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One training example of a spectrum for each stem, complex64 (2, frames, bins).
+
+    Parameters
+    ----------
+    parts, order, gains
+        See `mix_bands`.
+    kept : slice
+        Frames that the loss looks at.
 
     Returns
     -------
     features : float32 (frames, 4 x bands)
-    cross : float32 (frames, stems, 2, bands)
+    cross : float32 (frames kept, stems, 2, bands)
     energy : float32 (stems,)
+        Of the frames kept.
     """
     stems, frames = len(parts), parts[0].shape[1]
     cross = np.empty((frames, stems, 2, BANDS), np.float32)
     middle = np.empty((frames, BANDS), np.float32)
     side = np.empty((frames, BANDS), np.float32)
-    energy = mix_bands(tuple(parts), order, gains, EDGES, cross, middle, side)
+    first, end, _ = kept.indices(frames)
+    energy = mix_bands(tuple(parts), order, gains, EDGES, first, end, cross, middle, side)
     power = np.maximum(cross.sum(axis=1), 0)
     stacked = np.stack([power[:, 0], power[:, 1], middle, side], axis=1) / WIDTHS
     features = np.log(stacked + np.float32(1e-4)).reshape(frames, -1)
-    return features, cross, energy.sum(axis=1).astype(np.float32)
+    return features, cross[kept], energy.sum(axis=1).astype(np.float32)

@@ -40,8 +40,7 @@ def import_multitracks(source: Path, pool: Path, held_out: Path, seconds: float 
     for index, folder in enumerate(folders):
         # A held-out song chosen by its place: the same one in every run.
         target = held_out if index % 10 == 0 else pool
-        target.mkdir(parents=True, exist_ok=True)
-        _write_pieces(_read(folder), target, index, seconds)
+        write_pieces(_read(folder), target, f"multitrack-{index:04d}", seconds)
     return len(folders)
 
 
@@ -53,11 +52,9 @@ def _stem_files(folder: Path) -> list[Path]:
 def _read(folder: Path) -> np.ndarray:
     stems: list[list[np.ndarray]] = [[] for _ in TARGETS]
     for file in _stem_files(folder):
-        audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
-        audio = soxr.resample(audio, rate, SAMPLE_RATE) if rate != SAMPLE_RATE else audio
-        audio = np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]
+        audio = read_stereo(file)
         name = file.stem.lower() if file.stem.lower() in TARGETS else "other"
-        stems[TARGETS.index(name)].append(audio.T)
+        stems[TARGETS.index(name)].append(audio)
     longest = max(audio.shape[1] for parts in stems for audio in parts)
     out = np.zeros((len(TARGETS), 2, longest), np.float32)
     for index, parts in enumerate(stems):
@@ -66,9 +63,20 @@ def _read(folder: Path) -> np.ndarray:
     return out / max(1.0, float(np.abs(out).max()))
 
 
-def _write_pieces(song: np.ndarray, folder: Path, index: int, seconds: float) -> None:
+def read_stereo(file: Path) -> np.ndarray:
+    """A file's audio at the sample rate of all songs, float32 (2, samples)."""
+    audio, rate = soundfile.read(file, dtype="float32", always_2d=True)
+    audio = soxr.resample(audio, rate, SAMPLE_RATE) if rate != SAMPLE_RATE else audio
+    return (np.repeat(audio, 2, axis=1) if audio.shape[1] == 1 else audio[:, :2]).T
+
+
+def write_pieces(
+    song: np.ndarray, folder: Path, name: str, seconds: float, ending: str = ""
+) -> None:
+    """Write a song, float32 (stems, 2, samples), as pieces that `songs.SongFolder` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
     length = int(seconds * SAMPLE_RATE)
     for number, start in enumerate(range(0, max(1, song.shape[-1] - length // 3), length)):
         piece = song[..., start : start + length]
-        path = folder / f"multitrack-{index:04d}-{number:03d}.npy"
+        path = folder / f"{name}-{number:03d}{ending}.npy"
         np.save(path, np.round(piece * 32767).astype(np.int16))

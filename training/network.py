@@ -39,16 +39,27 @@ class JointOpenUnmix(nn.Module):
     components : int
         How many principal components fc1 sees while training; 0 for the features themselves, as
         in exported weights.
+    started : bool
+        Whether the first layer goes on from given weights of its own, in the buffer `base`: fc1
+        learns what is added to them.
+    refine : int
+        Channels of the refinement of the masks; 0 for none.
     """
 
-    def __init__(self, hidden: int = 384, components: int = 768) -> None:
+    def __init__(
+        self, hidden: int = 384, components: int = 768, started: bool = False, refine: int = 0
+    ) -> None:
         super().__init__()
         self.hidden = hidden
         self.components = components
+        self.started = started
+        self.refine = Refinement(refine) if refine else None
         if components:
             self.register_buffer("input_mean", torch.zeros(FEATURES * BANDS))
             self.register_buffer("whitening", torch.zeros(components, FEATURES * BANDS))
             nn.init.orthogonal_(self.whitening)
+        if started:
+            self.register_buffer("base", torch.zeros(hidden, FEATURES * BANDS))
         self.fc1 = nn.Linear(components or FEATURES * BANDS, hidden, bias=False)
         self.bn1 = nn.BatchNorm1d(hidden)
         self.lstm = nn.LSTM(hidden, hidden // 2, num_layers=3, bidirectional=True)
@@ -57,6 +68,13 @@ class JointOpenUnmix(nn.Module):
         self.fc3 = nn.Linear(hidden, TARGETS * CHANNELS * BANDS)
         nn.init.zeros_(self.fc3.bias)
         nn.init.normal_(self.fc3.weight, std=0.01)
+
+    @property
+    def shape(self) -> dict[str, int | bool]:
+        """The arguments that make a network of the same shape."""
+        refine = len(self.refine.conv1.bias) if self.refine else 0
+        return {"hidden": self.hidden, "components": self.components,
+                "started": self.started, "refine": refine}  # fmt: skip
 
     @torch.no_grad()
     def measure_inputs(self, features: Tensor) -> None:
@@ -70,29 +88,75 @@ class JointOpenUnmix(nn.Module):
         damped = torch.sqrt(variance[kept].clamp_min(0) + 3e-5 * variance.sum())
         self.whitening.copy_((directions[:, kept] / damped).T)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, kept: slice = slice(None)) -> Tensor:
         """Logits of the masks.
 
         Parameters
         ----------
         features : Tensor, shape (frames, batch, 4 x bands)
+        kept : slice
+            Frames whose masks are wanted; the LSTM hears all.
 
         Returns
         -------
-        Tensor, shape (frames, batch, targets, channels, bands)
+        Tensor, shape (frames kept, batch, targets, channels, bands)
         """
         frames, batch, _ = features.shape
-        x = features.reshape(frames * batch, -1)
-        if self.components:
-            x = x - self.input_mean
-            x = x - x.mean(dim=-1, keepdim=True)
-            x = nn.functional.linear(x, self.whitening)
-        x = self.fc1(x)
+        x = self._first_layer(features.reshape(frames * batch, -1))
         x = torch.tanh(self.bn1(x.float()))
-        y, _ = self.lstm(x.reshape(frames, batch, -1))
-        x = torch.cat([x, y.reshape(frames * batch, -1)], dim=-1)
+        x = x.reshape(frames, batch, -1)
+        y, _ = self.lstm(x)
+        x = torch.cat([x[kept], y[kept]], dim=-1).flatten(0, 1)
         x = torch.relu(self.bn2(self.fc2(x).float()))
-        return self.fc3(x).reshape(frames, batch, TARGETS, CHANNELS, BANDS)
+        logits = self.fc3(x).reshape(-1, batch, TARGETS, CHANNELS, BANDS)
+        return self.refine(features[kept], logits) if self.refine else logits
+
+    def _first_layer(self, x: Tensor) -> Tensor:
+        """What bn1 gets of the features, (frames x batch, hidden)."""
+        if not self.components:
+            return self.fc1(x)
+        x = x - self.input_mean
+        level = x.mean(dim=-1, keepdim=True)
+        y = self.fc1(nn.functional.linear(x - level, self.whitening))
+        if not self.started:
+            return y
+        # The mean is taken out first, so that bfloat16 rounds what varies only.
+        return y + nn.functional.linear(x, self.base) + self.base @ self.input_mean
+
+
+class Refinement(nn.Module):
+    """Small convolutions over frames and bands that correct the logits.
+
+    The trunk puts all masks of a frame through one vector of the hidden size, which blurs them.
+    Here each mask also sees the features of its own band and of those around it, in this frame
+    and in its neighbours.
+
+    Parameters
+    ----------
+    channels : int
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(FEATURES + TARGETS * CHANNELS, channels, 3, padding=1)
+        # What a pattern means depends on the band: each has biases of its own.
+        self.position = nn.Parameter(torch.zeros(channels, 1, BANDS))
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv3 = nn.Conv2d(channels, TARGETS * CHANNELS, 1)
+        nn.init.zeros_(self.conv3.weight)
+        nn.init.zeros_(self.conv3.bias)
+
+    def forward(self, features: Tensor, logits: Tensor) -> Tensor:
+        """The logits, corrected: shapes as `JointOpenUnmix.forward` takes and gives."""
+        frames, batch, _ = features.shape
+        level = features.mean(dim=-1, keepdim=True)
+        local = ((features - level) / 4).reshape(frames, batch, FEATURES, BANDS)
+        x = torch.cat([local.to(logits.dtype), logits.flatten(2, 3)], dim=2)
+        # Channels last, which processors convolve fastest.
+        x = x.permute(1, 2, 0, 3).contiguous(memory_format=torch.channels_last)
+        x = torch.relu(self.conv1(x) + self.position.to(x.dtype))
+        x = self.conv3(torch.relu(self.conv2(x)))
+        return logits + x.permute(2, 0, 1, 3).reshape(logits.shape)
 
 
 def features_of(spectrogram: Tensor) -> Tensor:

@@ -12,10 +12,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .dataset import Mixer, MixOptions, SongFolder, training_batches, validation_batch
+from .dataset import Mixer, MixOptions, training_batches, validation_batch
 from .generator import TARGETS
 from .loss import sdr, separation_loss
-from .network import JointOpenUnmix
+from .network import JointOpenUnmix, Refinement
+from .songs import SongFolder
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class TrainOptions:
     hidden: int = 448
     steps: int = 10_000
     learning_rate: float = 1e-3
+    refine: int = 0  # channels of a refinement, added to given weights that have none
+    refine_factor: float = 1.0  # of the learning rate, for the refinement
     warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
     average: float = 0.995  # of the exponential moving average of the weights
@@ -58,10 +61,15 @@ class Trainer:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(options.seed)
         torch.set_flush_denormal(True)
-        self.network = (start or JointOpenUnmix(options.hidden)).to(self.device)
+        network = start or JointOpenUnmix(options.hidden)
+        if options.refine and not network.refine:
+            network.refine = Refinement(options.refine)
+        self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
+        refine = list(self.network.refine.parameters()) if self.network.refine else []
+        trunk = [p for n, p in self.network.named_parameters() if not n.startswith("refine.")]
         self.optimiser = torch.optim.AdamW(
-            [p for p in self.network.parameters() if p.requires_grad],
+            [{"params": trunk, "factor": 1.0}, {"params": refine, "factor": options.refine_factor}],
             lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4, fused=True,
         )  # fmt: skip
         self.step = 0
@@ -87,7 +95,7 @@ class Trainer:
         torch.save({
             "network": self.network.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "step": self.step,
-            "components": self.network.components, "seconds": self.seconds, "best": self.best,
+            "shape": self.network.shape, "seconds": self.seconds, "best": self.best,
             "options": asdict(self.options),
         }, temporary)  # fmt: skip
         temporary.replace(self.run / name)
@@ -107,14 +115,14 @@ class Trainer:
     def train_step(self, batch: dict[str, Tensor]) -> float:
         """One step of the optimiser; returns the loss."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate()
+            group["lr"] = self.learning_rate() * group["factor"]
         self.network.train()
         if self.options.freeze_statistics:
             self.network.bn1.eval()
             self.network.bn2.eval()
         batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = self.network(batch["features"])
+            logits = self.network(batch["features"], self.options.mix.kept)
         loss = separation_loss(logits, batch)
         self.optimiser.zero_grad(set_to_none=False)
         loss.backward()
@@ -143,15 +151,35 @@ class Trainer:
             scores[f"mean{name}"] = float(values.mean())
         return scores
 
-    def fit(self, pool: list[Path], held_out: Path, report: Callable[[str], None] = print) -> None:
-        """Train until the run's number of steps."""
+    def fit(
+        self,
+        pool: list[Path],
+        held_out: list[Path],
+        report: Callable[[str], None] = print,
+        recordings: Path | None = None,
+    ) -> None:
+        """Train until the run's number of steps.
+
+        Parameters
+        ----------
+        pool : list of Path
+            Folders of songs to train on.
+        held_out : list of Path
+            Folders of songs to validate with; the best weights are those with the best mean of
+            their means.
+        report : callable
+        recordings : Path, optional
+            Recorded stems, see `songs.Recordings`.
+        """
         options = self.options
-        validation = validation_batch(held_out)
+        validation = {folder.name: validation_batch(folder) for folder in held_out}
         self.run.mkdir(parents=True, exist_ok=True)
         steps = range(self.step, options.steps)
         losses: list[float] = []
         started = saved = time.monotonic()
-        for batch in training_batches(pool, options.mix, options.seed, steps, options.workers):
+        for batch in training_batches(
+            pool, options.mix, options.seed, steps, options.workers, recordings
+        ):
             if self.step == 0 and self.network.components:
                 mixer = Mixer(SongFolder(pool), options.mix, options.seed + 1)
                 self.measure_inputs([mixer.batch(step) for step in range(8)])
@@ -160,15 +188,18 @@ class Trainer:
             self.seconds += now - started
             started = now
             if self.step % options.validate_every == 0 or self.step == options.steps:
-                scores = self.validate(validation)
+                scores = {name: self.validate(songs) for name, songs in validation.items()}
                 row = {"step": self.step, "seconds": round(self.seconds),
-                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses),
-                       **scores}  # fmt: skip
+                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses)}  # fmt: skip
+                for name, values in scores.items():
+                    prefix = "" if name == held_out[0].name else f"{name} "
+                    row |= {f"{prefix}{key}": value for key, value in values.items()}
                 losses = []
                 self._log(row)
                 report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
-                if scores["mean_ratio"] > self.best:
-                    self.best = scores["mean_ratio"]
+                mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
+                if mean > self.best:
+                    self.best = mean
                     self.save("best.pt")
             if now - saved > options.save_minutes * 60:
                 self.save()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import UnmixError
+    from .models.listing import list_models
     from .options.config import SeparationConfig
     from .separation.compatible import separate
     from .separation.results import SeparatedTrack
@@ -25,6 +26,7 @@ __all__ = [
     "Separator",
     "UnmixError",
     "__version__",
+    "list_models",
     "separate",
 ]
 
@@ -33,6 +35,7 @@ _HOMES = {
     "SeparationConfig": "options.config",
     "Separator": "separation.separator",
     "UnmixError": "errors",
+    "list_models": "models.listing",
     "separate": "separation.compatible",
 }
 

@@ -43,6 +43,19 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def about(seconds: float) -> str:
+    """Round a duration to one unit.
+
+    >>> about(0.4), about(75), about(1234), about(9000)
+    ('1 s', '75 s', '21 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 36000 else f"{seconds / 3600:.0f} h"
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Suggest the name that was probably meant, or return an empty string.
 

@@ -176,7 +176,7 @@ def encoding(format: str = "wav", **choices: Any) -> Encoding:
 WAV = encoding()
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "opus"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("opus", "m4a")])
 def test_formats_out(tmp_path: Path, name: str) -> None:
     made = encoding(name)
     paths = [tmp_path / "new" / f"{k}.{name}" for k in range(2)]

@@ -107,8 +107,8 @@ def test_any_level_of_a_sound_gives_the_same_stems(
     usual = (music(0.3) * np.float32(2.0**7 * 10)).astype(np.float32)
     usual *= np.float32(128 / np.abs(usual).max())
     factor = np.float32(2.0 ** np.floor(np.log2(value / 128)))
-    one = separator.separate(usual)["vocals"]
-    other = separator.separate(usual * factor)["vocals"] / factor
+    one = separator.separate(usual, 44100)["vocals"]
+    other = separator.separate(usual * factor, 44100)["vocals"] / factor
     np.testing.assert_allclose(other, one, atol=1e-5 * np.abs(one).max())
 
 

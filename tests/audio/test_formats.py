@@ -7,6 +7,7 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any, get_args
 
+import mutagen
 import numpy as np
 import pytest
 import soundfile
@@ -126,7 +127,11 @@ def test_sample_rate(run: Run, tiny_model: Path, wanted: str, rate: int) -> None
         (["--bit-depth", "32f", "--format", "flac"], "flac has no bit depth of 32f, only 24, 16"),
         (["--bit-depth", "12"], "bit_depth '12'"),
         (["--quality", "5"], "wav is lossless"),
-        (["--quality", "11", "--format", "ogg"], "quality 11.0"),
+        (["--quality", "11", "--format", "ogg"], "quality '11': it must be from 0 to 10"),
+        (["--quality", "320", "--format", "mp3"], "for a bit rate write 320k"),
+        (["--quality", "good", "--format", "mp3"], "or a bit rate such as 320k"),
+        (["--quality", "400k", "--format", "mp3"], "no bit rate of 400k, only 8k to 320k"),
+        (["--quality", "320k"], "wav is lossless"),
         (["--clip", "none", "--format", "flac"], "cannot hold samples beyond full scale"),
         (["--clip", "loud"], "clip 'loud'"),
         (["--sample-rate", "44100", "--format", "opus"], "no sample rate of 44100 Hz"),
@@ -246,3 +251,36 @@ def test_quality_makes_files_larger(run: Run, tiny_model: Path) -> None:
 def test_an_unknown_choice_is_refused_by_the_library(tiny_model: Path) -> None:
     with pytest.raises(UsageError, match="no bit depth"):
         unmixcli.Separator(model=str(tiny_model), format="ogg", bit_depth="16")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("format", "rate", "bit_rate"),
+    [
+        ("mp3", 44100, 320),
+        ("mp3", 44100, 128),
+        ("mp3", 22050, 64),
+        ("mp3", 8000, 32),
+        ("ogg", 44100, 160),
+        ("ogg", 48000, 110),
+        ("ogg", 22050, 56),
+        ("opus", 48000, 128),
+        ("opus", 48000, 256),
+    ],
+)
+def test_bit_rates(tmp_path: Path, format: str, rate: int, bit_rate: int, channels: int) -> None:
+    encoding = Encoding.of(format, quality=f"{bit_rate}k")
+    path = tmp_path / f"a.{format}"
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, channels, 4 * rate)).astype(np.float32)
+    with StemWriter([path], Shape(rate, channels, noise.shape[-1]), encoding) as writer:
+        writer.write(noise)
+    if format == "opus":
+        measured = path.stat().st_size * 8 / 4 / 1000
+    else:
+        measured = mutagen.File(path).info.bitrate / 1000  # of Vorbis, the nominal one
+    assert measured == pytest.approx(bit_rate, rel=0.06)
+
+
+def test_a_bit_rate_that_channels_do_not_reach_is_the_nearest() -> None:
+    assert Encoding.of("opus", quality="510k").file_options(48000, 1, 1)["compression_level"] == 0
+    assert Encoding.of("mp3", quality="320k").file_options(16000, 2, 1)["compression_level"] == 0

@@ -14,13 +14,14 @@ import pytest
 import soundfile
 from mutagen.asf import ASF, ASFByteArrayAttribute
 from mutagen.flac import FLAC, Picture
-from mutagen.id3 import APIC, ID3, TALB, TDRC, TIT2, TPE1, TPOS, TRCK
+from mutagen.id3 import APIC, ID3, TALB, TDRC, TIT2, TPE1, TPOS, TRCK, TXXX
 from mutagen.mp4 import MP4, MP4Cover
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from running import Run
 from sounds import music, write, write_aac
+from unmixcli.audio.reading import open_excerpt
 from unmixcli.audio.tags.reading import Cover, Tags, read_tags
 from unmixcli.audio.tags.writing import write_tags
 
@@ -32,6 +33,15 @@ TEXTS = {
     "tracknumber": "3/12",
     "date": "1999",
 }
+
+
+LOUDNESS = (
+    "REPLAYGAIN_TRACK_GAIN",
+    "REPLAYGAIN_TRACK_PEAK",
+    "REPLAYGAIN_ALBUM_GAIN",
+    "R128_TRACK_GAIN",
+    "R128_ALBUM_GAIN",
+)
 
 
 def write_id3(tags: Any) -> None:
@@ -134,7 +144,26 @@ def test_read_from(tmp_path: Path, name: str) -> None:
         assert read_tags(file) == tags
 
 
-@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3"])
+def sound(path: Path) -> np.ndarray:
+    return np.concatenate(list(open_excerpt(path).blocks()), -1).T
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3", "m4a"])
+def test_loudness_is_not_copied(run: Run, tiny_model: Path, format: str) -> None:
+    """The gain of the whole recording is wrong for a stem."""
+    make_mp3(Path("song.mp3"))
+    file = ID3("song.mp3")
+    for name in LOUDNESS:
+        file.add(TXXX(encoding=3, desc=name, text=["-9.5 dB"]))
+    file.save()
+    common = ["separate", "song.mp3", "-m", tiny_model, "-t", "vocals", "-o", "out"]
+    assert run(*common, "-f", format).code == 0
+    words = str(mutagen.File(f"out/song/vocals.{format}").tags).upper()
+    assert "REPLAYGAIN" not in words and "R128" not in words
+    assert TEXTS["artist"].upper() in words
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "ogg", "opus", "mp3", "m4a"])
 def test_travel_to(run: Run, tiny_model: Path, format: str) -> None:
     """And the sound stays as long as it was, although a cover is put before it."""
     make_mp3(Path("song.mp3"))
@@ -150,7 +179,7 @@ def test_travel_to(run: Run, tiny_model: Path, format: str) -> None:
         assert path.stat().st_size > len(PNG)
     bare = Path(f"bare/song/vocals.{format}")
     assert not read_tags(bare).texts.keys() & TEXTS.keys()
-    tagged, plain = soundfile.read(f"out/song/vocals.{format}")[0], soundfile.read(bare)[0]
+    tagged, plain = sound(Path(f"out/song/vocals.{format}")), sound(bare)
     np.testing.assert_array_equal(tagged, plain)
     if format != "opus":
         assert len(tagged) == frames

@@ -14,6 +14,7 @@ from toys import IMPATIENT, Toy, card_for, entry, some_bytes
 from unmixcli.cli.models import app
 from unmixcli.errors import UnmixError
 from unmixcli.models.cards import ModelCard
+from unmixcli.models.registry import Registry
 
 DATA = some_bytes(1000)
 
@@ -38,7 +39,7 @@ class Run:
 
 
 @pytest.fixture
-def unmix(server, monkeypatch):
+def unmix(server, monkeypatch, install):
     """Run `unmix models ARGS` with two models whose weights the server has."""
     server.files |= {"/a/v.pth": DATA, "/b/v.pth": some_bytes(500)}
     a = card_for({"v.pth": DATA}, server.url("/a"), name="a", licence="MIT", title="First")
@@ -47,8 +48,7 @@ def unmix(server, monkeypatch):
     c = ModelCard(name="c", plugin="toy", targets=["harmonic"], sample_rate=48000,
                   provenance="Sines alone.", quality={"harmonic": 9.25},
                   quality_on="ten sines")  # fmt: skip
-    entries = [entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone")]
-    monkeypatch.setattr("unmixcli.models.registry.metadata.entry_points", lambda group: entries)
+    install(entry(Toys((a, b, c))), entry(ImportError("no such thing"), "gone"))
     monkeypatch.setattr("unmixcli.models.store.store.Policy", lambda: IMPATIENT)
 
     def run(*args: str) -> Run:
@@ -66,22 +66,87 @@ def unmix(server, monkeypatch):
 def test_list(unmix):
     run = unmix("list")
     assert run.code == 0
-    for words in ("harmonic", "48 kHz", "MIT", "6.5", "Not for commercial use."):
-        assert words in run.out
-    assert "9.2*" in run.out
-    assert "* c: ten sines" in run.out
+    lines = run.out.splitlines()
+    (a,) = [line for line in lines if line.startswith("a ")]
+    (b,) = [line for line in lines if line.startswith("b ")]
+    (c,) = [line for line in lines if line.startswith("c ")]
+    assert a.split() == ["a", "1.0", "kB", "?", "no", "MIT"]
+    assert b.split() == ["b", "?", "?", "no", "-*", "6.5"]
+    assert c.split()[-2:] == ["-", "9.2"]
+    # Figures of different yardsticks have columns of their own.
+    heads = [line for line in lines if " licence  " in line]
+    assert [line.split()[0] for line in heads] == ["Vocals", "Others"]
+    assert heads[0].split()[-1] == "median" and heads[1].split()[-1] == "sines"
+    assert "Not for commercial use." not in run.out and "unmix models info NAME" in run.out
     assert "left out: plugin gone (toy-package): ImportError: no such thing" in run.err
 
 
 def test_list_as_json(unmix):
     unmix("fetch", "a")
     found = unmix("list", "--json").json
+    assert {m["pace"] for m in found["models"]} == {None}
     assert [(m["name"], m["here"], m["size"]) for m in found["models"]] == [
         ("a", "yes", 1000),
         ("b", "no", None),
         ("c", "-", 0),
     ]
     assert len(found["left_out"]) == 1
+
+
+def test_sort(unmix):
+    def names(*args):
+        return [m["name"] for m in unmix("list", "--json", *args).json["models"]]
+
+    assert names("--sort", "quality")[:2] == ["b", "a"]
+    assert names("--sort", "size")[:2] == ["a", "b"]
+    run = unmix("list", "--sort", "name")
+    assert run.code == 2 and "give quality, size or speed" in run.err
+
+
+def test_list_of_what_ships():
+    """The list answers which model to take: one line each, no sentences."""
+    result = CliRunner().invoke(app, ["list"], env={"COLUMNS": "100"})
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    for known in Registry().models:
+        (line,) = [line for line in lines if line.split(" ")[0] == known.card.name]
+        assert (" (default)" in line) == (known.card.name == "umxhq")
+    assert not any("MUSDB18-HQ, which is licensed" in line for line in lines)
+    (head,) = [line for line in lines if line.startswith("Four stems")]
+    (synth,) = [line for line in lines if line.startswith("umx-synth")]
+    end = head.index("generated") + len("generated")
+    assert synth[:end].rstrip().endswith("5.2") and "ships" in synth
+
+
+def test_list_for_a_goal():
+    result = CliRunner().invoke(app, ["list", "--for", "karaoke", "--sort", "speed", "--json"])
+    models = json.loads(result.stdout)["models"]
+    paces = [model["pace"] for model in models]
+    assert paces == sorted(paces)
+    assert {effort for model in models for effort in model["efforts"]} == {"fast", "normal", "best"}
+    shown = CliRunner().invoke(app, ["list", "--for", "karaoke"], env={"COLUMNS": "100"}).stdout
+    assert "umxhq" in shown and "drumsep" not in shown
+
+
+def test_check_links(unmix, server):
+    run = unmix("check-links")
+    assert run.code == 0 and [line.split()[:2] for line in run.out.splitlines()] == [
+        ["ok", "a"],
+        ["ok", "b"],
+    ]
+    assert {request.method for request in server.requests} == {"HEAD"}
+    del server.files["/b/v.pth"]
+    run = unmix("check-links", "--json")
+    assert run.code == 3 and "1 of 2 files have no good address: v.pth of b" in run.err
+    assert [link["status"] for link in run.json["links"]] == ["ok", "missing"]
+    assert unmix("check-links", "a").code == 0
+
+
+def test_check_links_without_a_network(unmix, monkeypatch):
+    monkeypatch.setenv("UNMIX_OFFLINE", "1")
+    run = unmix("check-links")
+    assert run.code == 2 and "UNMIX_OFFLINE" in run.err
 
 
 def test_info(unmix):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from packaging.specifiers import SpecifierSet
 from typer.testing import CliRunner
 
 from toys import Toy, card_for, entry, some_bytes
 from unmixcli import doctor
 from unmixcli.cli.app import app
-from unmixcli.doctor import examine, formats, holdings, machine
+from unmixcli.doctor import examine, formats, holdings, machine, remedies
 
 
 def run(*args: str):
@@ -28,17 +30,15 @@ def broken(findings) -> list:
 
 
 @pytest.fixture
-def models(monkeypatch):
+def models(install):
     """Make the registry know a toy model, with what other entry points are given."""
 
-    def install(*others) -> dict[str, bytes]:
+    def add(*others) -> dict[str, bytes]:
         files = {"v.pth": some_bytes(1000)}
-        toy = Toy((card_for(files, "https://example.org", name="a"),))
-        entries = [entry(toy), *others]
-        monkeypatch.setattr("unmixcli.models.registry.metadata.entry_points", lambda group: entries)
+        install(entry(Toy((card_for(files, "https://example.org", name="a"),))), *others)
         return files
 
-    return install
+    return add
 
 
 def test_this_installation_is_well():
@@ -108,7 +108,18 @@ def test_torch_that_cannot_be_imported(monkeypatch):
 def test_a_library_that_is_missing(monkeypatch):
     monkeypatch.setattr(machine, "version", lambda name: "" if name == "soxr" else "1")
     (found,) = broken(machine.versions())
-    assert found.name == "soxr" and found.remedy == "pip install soxr"
+    assert found.name == "soxr" and found.remedy == 'pip install "soxr>=0.5"'
+
+
+def test_a_remedy_keeps_the_bounds_of_torch(monkeypatch):
+    """A torch beyond them would break the installation that it is to mend."""
+    monkeypatch.setattr(machine, "version", lambda name: "" if name == "torch" else "1")
+    (found,) = broken(machine.versions())
+    bounds = SpecifierSet(re.fullmatch(r'pip install "torch(.+)"', found.remedy)[1])
+    assert "2.14.0" in bounds and "2.15.0" not in bounds and "2.7.1" not in bounds
+    assert remedies.install("av", "nothing-of-ours", again=True) == (
+        'pip install --force-reinstall "av>=13" nothing-of-ours'
+    )
 
 
 def test_devices_that_fail_or_compute_wrongly(monkeypatch):

@@ -146,6 +146,16 @@ JOINT_HEADER = {
 }
 
 
+def refinement_state(channels: int = 3, seed: int = 1) -> State:
+    """The convolutions that correct a joint network's logits."""
+    random = torch.Generator().manual_seed(seed)
+    shapes = {"conv1.weight": (channels, 12, 3, 3), "conv1.bias": (channels,),
+              "position": (channels, 1, len(joint_edges()) - 1),
+              "conv2.weight": (channels, channels, 3, 3), "conv2.bias": (channels,),
+              "conv3.weight": (8, channels, 1, 1), "conv3.bias": (8,)}  # fmt: skip
+    return {f"refine.{k}": 0.3 * torch.randn(v, generator=random) for k, v in shapes.items()}
+
+
 def write_joint(folder: Path, state: State, header: dict[str, str] | None = None) -> Path:
     """Write a model folder with a joint network."""
     from safetensors.torch import save_file

@@ -22,6 +22,7 @@ class Request:
     path: str
     headers: dict[str, str]
     status: int = 0
+    method: str = "GET"
 
 
 class QuietServer(ThreadingHTTPServer):
@@ -94,10 +95,26 @@ class Handler(BaseHTTPRequestHandler):
         self.send_error(403)
 
     def do_GET(self) -> None:
-        path = re.sub(r"^https?://[^/]+", "", self.path)  # a proxy gets the whole address
-        self.request_log = Request(path, {k.lower(): v for k, v in self.headers.items()})
-        self.of.requests.append(self.request_log)
+        path = self.log_request_of("GET")
         self.of.next_behaviour(path)(self, self.of.files.get(path, b""))
+
+    def do_HEAD(self) -> None:
+        """Answer with the length alone; its behaviours are listed for ``HEAD PATH``."""
+        path = self.log_request_of("HEAD")
+        data = self.of.files.get(path, b"")
+        if (behave := self.of.next_behaviour(f"HEAD {path}")) is not serve:
+            behave(self, data)
+        elif data:
+            self.head(200, len(data), ETag=etag(data))
+        else:
+            self.head(404, 0)
+
+    def log_request_of(self, method: str) -> str:
+        path = re.sub(r"^https?://[^/]+", "", self.path)  # a proxy gets the whole address
+        fields = {k.lower(): v for k, v in self.headers.items()}
+        self.request_log = Request(path, fields, method=method)
+        self.of.requests.append(self.request_log)
+        return path
 
     def send_response(self, code: int, message: str | None = None) -> None:
         self.request_log.status = code
@@ -128,7 +145,7 @@ def serve(handler: Handler, data: bytes) -> None:
     """Serve the file as it should be, with ranges and validators."""
     if not data:
         return status(404)(handler, data)
-    match = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    match = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
     unchanged = handler.headers.get("If-Range", etag(data)) == etag(data)
     if not match or not unchanged:
         handler.head(200, len(data), ETag=etag(data), Accept_Ranges="bytes")
@@ -138,9 +155,10 @@ def serve(handler: Handler, data: bytes) -> None:
     if start >= len(data):
         handler.head(416, 0, Content_Range=f"bytes */{len(data)}")
         return None
-    span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-    handler.head(206, len(data) - start, ETag=etag(data), Content_Range=span)
-    handler.wfile.write(data[start:])
+    end = min(int(match[2] or len(data) - 1), len(data) - 1)
+    span = f"bytes {start}-{end}/{len(data)}"
+    handler.head(206, end + 1 - start, ETag=etag(data), Content_Range=span)
+    handler.wfile.write(data[start : end + 1])
     return None
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import Any
 
+import numpy as np
+
 from unmixcli.models.cards import ModelCard, Weights
+from unmixcli.models.interface import Block, Mixture, Progress, Request
 from unmixcli.models.store import FetchEvent, Policy
 
 IMPATIENT = Policy(
@@ -53,6 +57,52 @@ class Toy:
 
     def load(self, card: ModelCard, weights: Any, targets: Any, device: str) -> Any:
         return {"card": card, "weights": weights, "targets": targets, "device": device}
+
+
+Script = Callable[[Mixture, tuple[str, ...]], Any]
+
+
+@dataclass
+class Actor:
+    """A model that does what a script says; it remembers what it was asked."""
+
+    card: ModelCard
+    targets: tuple[str, ...]
+    script: Script
+    requests: list[Request[Any]] = field(default_factory=list)
+
+    @property
+    def sample_rate(self) -> int:
+        return self.card.sample_rate
+
+    @property
+    def channels(self) -> int | None:
+        return self.card.channels
+
+    def separate(self, mixture: Mixture, request: Request[Any], progress: Progress) -> Any:
+        self.requests.append(request)
+        return self.script(mixture, self.targets)
+
+
+def shares(mixture: Mixture, targets: tuple[str, ...]) -> Iterator[Block]:
+    """A script: 1/3 of the mixture for the first target, 1/4 for the second, and so on."""
+    for block in mixture.blocks():
+        yield np.stack([block / np.float32(3 + k) for k in range(len(targets))])
+
+
+@dataclass
+class Scripted(Toy):
+    """A plugin whose models follow a script."""
+
+    its_cards: tuple[ModelCard, ...] = (
+        ModelCard(name="acted", plugin="toy", targets=("vocals", "drums"), sample_rate=44100),
+    )
+    script: Script = shares
+    loaded: list[Actor] = field(default_factory=list)
+
+    def load(self, card: ModelCard, weights: Any, targets: Any, device: str) -> Actor:
+        self.loaded.append(Actor(card, tuple(targets), self.script))
+        return self.loaded[-1]
 
 
 def entry(plugin: object, name: str = "toy", distribution: str = "toy-package") -> EntryPoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from unmixcli.errors import ModelError
 from unmixcli.models.cards import ModelCard, Name, Weights
-from unmixcli.models.catalogue import read_catalogue, shipped_cards
+from unmixcli.models.catalogue import read_catalogue, shipped_cards, shipped_file
+from unmixcli.models.loading import check
+from unmixcli.models.registry import Registry
 
 TABLE = """
 [mine]
@@ -59,6 +62,62 @@ def test_every_published_file_has_a_digest_that_agrees_with_its_name():
             if len(digits) == 8:
                 known = weights.sha256 or weights.sha256_prefix or digits
                 assert known.startswith(digits)
+
+
+def test_every_model_resolves_and_is_complete():
+    registry = Registry()
+    assert not registry.problems
+    for known in registry.models:
+        card = known.card
+        assert registry.resolve(card.name) is known
+        check(known)
+        assert card.licence and card.title
+        assert card.licensed or card.restriction  # nobody has to guess what that means
+        assert card.cost
+        assert bool(card.quality_on) == bool(card.yardstick)
+        assert len({t.casefold() for t in card.targets}) == len(card.targets)
+        assert card.rest is None or card.rest in card.usual
+        for weights in card.weights:
+            assert weights.size or weights.about_size
+            assert all(urlsplit(url).scheme == "https" for url in weights.urls)
+            assert len(set(weights.urls)) == len(weights.urls)
+    # Some combinations need models of families that may be missing.
+    there = {known.card.name for known in registry.models}
+    assert {card.name for card in read_catalogue(shipped_file())} <= there
+
+
+def test_the_same_yardstick_has_one_name():
+    names: dict[str, str] = {}
+    for card in read_catalogue(shipped_file()):
+        assert names.setdefault(card.quality_on, card.yardstick) == card.yardstick
+
+
+def test_models_of_many_heads_write_a_few():
+    mega = {card.name: card for card in shipped_cards("roformer")}["mvsep-mega"]
+    assert mega.usual == ("vocals", "drums", "bass", "guitar", "piano", "other")
+    assert mega.whole == mega.usual[:-1] and mega.rest == "other"
+    assert mega.needed(["kick", "other"]) == ("vocals", "drums", "kick", "bass", "guitar", "piano")
+    assert mega.needed(["kick"]) == ("kick",)
+
+
+def test_like_inherits_only_what_fits(tmp_path):
+    path = written(
+        tmp_path,
+        TABLE.replace('"drums"]', '"drums", "kick", "rest"]')
+        + """
+rest = "rest"
+default_targets = ["vocals", "rest"]
+[kicks]
+like = "mine"
+targets = ["kick", "drums"]
+[same]
+like = "mine"
+title = "Same"
+""",
+    )
+    _, kicks, same = read_catalogue(path)
+    assert kicks.rest is None and kicks.usual == ("kick", "drums")
+    assert same.rest == "rest" and same.usual == ("vocals", "rest")
 
 
 def test_files_for_some_targets():
@@ -128,6 +187,10 @@ MISTAKES = {
         r"targets.1: Windows reserves this name",
     ),
     "a name that ends in a dot": (TABLE.replace("drums", "x."), r"cannot end in a dot"),
+    "a default that is no target": (
+        TABLE + 'default_targets = ["bass"]',
+        r"\[mine\].*default_targets names 'bass', which is not in targets",
+    ),
     "quality of what is no target": (
         TABLE + "quality = { bass = 1.0 }",
         r"\[mine\].*quality names 'bass', which is not in targets",

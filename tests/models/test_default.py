@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,33 @@ def test_the_box_where_the_proxy_is_nonsense(
     monkeypatch.setenv("ALL_PROXY", "gopher://127.0.0.1:1")
     assert choose_model(registry(store, "http://127.0.0.1:9"), "auto") == "umx-synth"
     assert "proxy settings are invalid" in caplog.text
+
+
+def test_a_failure_is_remembered_for_a_while(
+    store: Store, server: Server, caplog: pytest.LogCaptureFixture, home: Path
+) -> None:
+    known = registry(store, server.address)  # where the file is missing
+    assert choose_model(known, "auto") == "umx-synth"
+    asked = len(server.requests)
+    assert asked
+    server.files["/a.pth"] = DATA
+    caplog.clear()
+    assert choose_model(known, "auto") == "umx-synth"
+    assert len(server.requests) == asked
+    assert "s ago (the server answers 404 Not Found); --online tries again" in caplog.text
+    assert choose_model(known, "auto", offline=False) == "umxhq"
+    note = home / "weights" / ".unreachable"
+    assert note.exists()
+
+
+def test_an_old_failure_is_forgotten(store: Store, server: Server, home: Path) -> None:
+    known = registry(store, server.address)
+    assert choose_model(known, "auto") == "umx-synth"
+    server.files["/a.pth"] = DATA
+    note = home / "weights" / ".unreachable"
+    long_ago = note.stat().st_mtime - 3601
+    os.utime(note, (long_ago, long_ago))
+    assert choose_model(known, "auto") == "umxhq"
 
 
 def test_no_box_is_no_excuse(store: Store) -> None:

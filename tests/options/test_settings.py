@@ -46,7 +46,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "sum": ("'exact'", "exact", "exact"),
         "targets": ("['vocals', 'drums']", "vocals,drums", ("vocals", "drums")),
         "residual": ("true", "yes", True),
-        "start": ("1", "1", 1.0),
+        "start": ("'1:30'", "1:30", 90.0),
         "duration": ("2.5", "2.5", 2.5),
         "niter": ("0", "0", 0),
         "softmask": ("true", "1", True),
@@ -87,6 +87,27 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(variable_of(field), typed)
         assert getattr(load(field).config(), field) == value, field
         monkeypatch.delenv(variable_of(field))
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"),
+    [("90", 90), ("1:30", 90), ("0:05.5", 5.5), ("75:00", 4500), ("1:02:03", 3723), ("0.25", 0.25)],
+)
+def test_times(typed: str, seconds: float) -> None:
+    assert SeparationConfig.parse(start=typed, duration=typed).start == seconds
+
+
+@pytest.mark.parametrize("typed", ["1:60", "1:2:3:4", ":30", "1:-3", "1:61:00", "a:30", "1:3a"])
+def test_times_that_are_none(typed: str) -> None:
+    with pytest.raises(UsageError, match=r"start '.*': write a time as seconds, m:ss or h:mm:ss"):
+        SeparationConfig.parse(start=typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"), [("320k", "320k"), ("96 kbps", "96k"), ("7", 7.0), (10, 10.0)]
+)
+def test_qualities(typed: object, value: object) -> None:
+    assert SeparationConfig.parse(quality=typed).quality == value
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,10 @@ def test_one_bad_recording_does_not_stop_the_others(batch: Run, album: list[str]
         "error": "missing.wav does not exist",
     }
     assert "5 recordings: 2 separated, 0 skipped, 3 failed; 0:01 of audio in" in outcome.err
-    assert "failed: missing.wav does not exist" in outcome.err
-    assert "failed: album/2.wav cannot be read" in outcome.err
+    # Each reason is printed once.
+    assert outcome.err.count("error: missing.wav does not exist") == 1
+    assert outcome.err.count("missing.wav") == 1
+    assert outcome.err.count("album/2.wav cannot be read") == 1
     assert "Traceback" not in outcome.err
     assert "warning" not in outcome.err
     stems = [name for name in files() if name.startswith("out") and name.endswith(".wav")]
@@ -241,13 +243,18 @@ def test_what_is_done_is_skipped(
     """Without even loading the model."""
     assert statuses(batch()) == ["separated"] * 4
     before = {name: Path(name).stat().st_mtime_ns for name in files()}
-    monkeypatch.setattr("unmixcli.models.registry.Registry.load_model", None)
+    monkeypatch.setattr("unmixcli.models.registry.Registry.load", None)
     outcome = batch("album", "--skip-existing")
     assert outcome.code == 0
     assert statuses(outcome) == ["skipped"] * 4
     assert records(outcome)[0]["stems"]["drums"] == "out/1/drums.wav"
     assert {name: Path(name).stat().st_mtime_ns for name in files()} == before
     assert "4 recordings: 0 separated, 4 skipped, 0 failed" in outcome.err
+    assert "already done" not in outcome.err  # one number, not a line for each
+    assert batch("album", "--skip-existing", "-v").err.count("skipped, already done") == 4
+    assert batch("album/1.wav", "--skip-existing").err.count("skipped, already done") == 1
+    # Without --skip-existing they are noticed before the model is loaded, too.
+    assert batch("album").err.count("already exist") == 4
 
 
 def test_a_copy_of_the_recording_will_do(batch: Run, album: list[str]) -> None:

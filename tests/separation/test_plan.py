@@ -93,6 +93,36 @@ def test_mixes_that_make_no_sense(options: dict[str, Any], words: str) -> None:
         plan(**options)
 
 
+HEADS = ModelCard(
+    name="heads",
+    plugin="toy",
+    targets=("vocals", "lead", "drums", "kick", "other"),
+    default_targets=("vocals", "drums", "other"),
+    rest="other",
+    sample_rate=44100,
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "targets", "names"),
+    [
+        ({}, ("vocals", "drums"), ("vocals", "drums", "other")),
+        ({"targets": "kick"}, ("kick",), ("kick",)),
+        ({"targets": "lead,other"}, ("lead", "vocals", "drums"), ("lead", "other")),
+        ({"preset": "karaoke"}, ("vocals",), ("karaoke",)),
+        ({"targets": "lead", "residual": True}, ("lead",), ("lead", "accompaniment")),
+    ],
+)
+def test_overlapping_targets_are_not_all_written(
+    options: dict[str, Any], targets: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    made = Plan.of(SeparationConfig.parse(**options), HEADS, estimates_residual=False)
+    assert (made.targets, made.names) == (targets, names)
+    if "other" in names:  # the mixture minus the other default stems, whatever else is asked for
+        weights = dict(zip(made.targets, made.parts[names.index("other")], strict=False))
+        assert weights == {"vocals": -1, "drums": -1} | ({"lead": 0} if "lead" in targets else {})
+
+
 def test_a_preset_that_the_model_has_no_stems_for() -> None:
     with pytest.raises(UsageError, match="'vocals' in 'mixture-vocals' is none of speech, noise"):
         plan(("speech", "noise"), preset="karaoke")
@@ -102,6 +132,33 @@ def test_a_minus_in_a_target_is_no_minus() -> None:
     made = plan(("lead", "lead-vocals", "vocals"), mix="m=mixture - lead-vocals - lead")
     assert made.targets == ("lead", "lead-vocals", "vocals")
     assert made.parts[-1] == (-1, -1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("mixture-0.5*drums", (-0.5, 1.0)),
+        ("mixture - drums * .5", (-0.5, 1.0)),
+        ("drums-20dB+mixture", (0.1, 1.0)),
+        ("drums -6 dB", (10 ** (-6 / 20), 0.0)),
+        ("mixture-drums+20db", (-10.0, 1.0)),
+        ("2*drums-20dB", (0.2, 0.0)),
+        ("mixture-0*drums", (0.0, 1.0)),
+    ],
+)
+def test_gains(text: str, weights: tuple[float, float]) -> None:
+    made = plan(mix=f"m={text}", only_mixes=True)
+    assert made.targets == ("drums",)
+    assert made.parts[0] == pytest.approx(weights)
+    (stem,), (mixture,) = np.ones((1, 1, 1, 3), np.float32), np.ones((1, 1, 3), np.float32)
+    (out,) = made.mix([stem[None]], [mixture])
+    np.testing.assert_allclose(out, sum(weights), rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["0.5*", "drums*x", "drums-6", "3drums", "-*drums", "drums-6dBx"])
+def test_gains_that_make_no_sense(text: str) -> None:
+    with pytest.raises(UsageError, match=r"write it as a\+b-c, with gains as in a-0.5\*b or a-6dB"):
+        plan(mix=f"m={text}")
 
 
 def test_terms_add_up_and_may_repeat() -> None:
@@ -172,19 +229,19 @@ def test_a_preset_writes_one_file_and_loads_one_network(
     write_float(Path("song.wav"), music(1))
     assert run("separate", "song.wav", "-m", model, "--preset", "karaoke", "-o", "out").code == 0
     assert files() == ["out/song/.unmix.json", "out/song/karaoke.wav", "song.wav"]
-    vocals = unmixcli.Separator(model=str(model), targets=("vocals",)).separate(music(1))
+    vocals = unmixcli.Separator(model=str(model), targets=("vocals",)).separate(music(1), 44100)
     np.testing.assert_allclose(read("out/song/karaoke.wav"), music(1) - vocals["vocals"], atol=1e-6)
 
 
 @pytest.mark.parametrize(("targets", "name"), [("vocals", "accompaniment"), ("", "residual")])
 def test_the_residual_by_either_name(tiny_model: Path, targets: str, name: str) -> None:
     options = {"model": str(tiny_model), "targets": targets}
-    wanted = unmixcli.Separator(**options, residual=True).separate(music(1))[name]
+    wanted = unmixcli.Separator(**options, residual=True).separate(music(1), 44100)[name]
     for term in ("residual", "accompaniment"):
         separator = unmixcli.Separator(**options, mix=f"rest={term}")
         assert separator.stem_names[-1] == "rest"
         assert name not in separator.stem_names
-        np.testing.assert_array_equal(separator.separate(music(1))["rest"], wanted)
+        np.testing.assert_array_equal(separator.separate(music(1), 44100)["rest"], wanted)
 
 
 def test_mixes_of_an_array(tiny_model: Path) -> None:

@@ -406,7 +406,9 @@ def test_interrupted_while_writing(
 
 def test_function_as_documented(tiny_model: Path) -> None:
     samples = music(1)
-    expected = unmixcli.Separator(model=str(tiny_model), targets=["vocals"]).separate(samples)
+    expected = unmixcli.Separator(model=str(tiny_model), targets=["vocals"]).separate(
+        samples, 44100
+    )
     model = str(tiny_model)
     two = unmixcli.separate(samples, ["vocals"], model)
     assert list(two) == ["vocals"]
@@ -426,7 +428,7 @@ def test_function_as_documented(tiny_model: Path) -> None:
     ("audio", "words"),
     [
         (np.zeros((2, 44100), np.float32), "transpose"),
-        (np.zeros((100, 2), np.int16), "floating point"),
+        (np.zeros((100, 2), np.int64), "floating point"),
         (np.zeros((0, 2), np.float32), "nothing to separate"),
         (np.full((100, 2), np.nan, np.float32), "not a number"),
         (np.zeros((2, 2, 2, 2), np.float32), "shape"),
@@ -435,7 +437,7 @@ def test_function_as_documented(tiny_model: Path) -> None:
 def test_arrays_that_make_no_sense(tiny_model: Path, audio: np.ndarray, words: str) -> None:
     separator = unmixcli.Separator(model=str(tiny_model), targets="vocals")
     with pytest.raises(unmixcli.UnmixError, match=words):
-        separator.separate(audio)
+        separator.separate(audio, 44100)
 
 
 def test_options_of_the_library_are_checked() -> None:
@@ -446,9 +448,11 @@ def test_options_of_the_library_are_checked() -> None:
 def test_one_model_in_several_threads(tiny_model: Path) -> None:
     separator = unmixcli.Separator(model=str(tiny_model), residual=True)
     tracks = [music(2, seed=seed) for seed in range(6)]
-    expected = [separator.separate(track) for track in tracks]
+    expected = [separator.separate(track, 44100) for track in tracks]
     with ThreadPoolExecutor(6) as pool:
-        for one, other in zip(expected, pool.map(separator.separate, tracks), strict=True):
+        for one, other in zip(
+            expected, pool.map(separator.separate, tracks, [44100] * 6), strict=True
+        ):
             for name in separator.stem_names:
                 np.testing.assert_array_equal(one[name], other[name])
 
@@ -456,7 +460,7 @@ def test_one_model_in_several_threads(tiny_model: Path) -> None:
 def test_threads_of_the_caller_are_left_alone(tiny_model: Path) -> None:
     before = torch.get_num_threads()
     separator = unmixcli.Separator(model=str(tiny_model))
-    separator.separate(music(1))
+    separator.separate(music(1), 44100)
     assert torch.get_num_threads() == before
     assert not torch.is_inference_mode_enabled()
 

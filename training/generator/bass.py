@@ -48,11 +48,11 @@ def render_bass(song: Song) -> np.ndarray:
         audio = effects.compress(
             audio, rng.uniform(-6, 3), rng.uniform(2, 8), rng.uniform(0.1, 0.4)
         )
-    if rng.random() < 0.12:
+    if rng.random() < 0.18:
         audio = effects.chorus(audio, rng)
     if rng.random() < 0.3:
         audio = effects.reverb(audio, rng, rng.uniform(0.03, 0.25), rng.uniform(0.2, 1.2), 0.0)
-    audio = effects.width(audio, 0.0 if rng.random() < 0.5 else rng.uniform(0, 0.8))
+    audio = effects.width(audio, 0.0 if rng.random() < 0.4 else rng.uniform(0, 1.2))
     audio = effects.pan(audio, np.clip(rng.normal(0, 0.05), -0.3, 0.3))
     return effects.normalise(audio)
 
@@ -60,7 +60,7 @@ def render_bass(song: Song) -> np.ndarray:
 def _amplify(audio: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Strings, pickups and amplifiers: recorded basses are far brighter than clean samples."""
     if rng.random() < 0.6:
-        lift = effects.biquad("highshelf", rng.uniform(300, 1500), rng.uniform(2, 14))
+        lift = effects.biquad("highshelf", rng.uniform(250, 1500), rng.uniform(3, 18))
         audio = effects.equalise(audio, lift)
     if rng.random() < 0.65:
         drive = np.exp(rng.uniform(-0.5, 3.0))
@@ -108,6 +108,8 @@ def _line(song: Song, line: str, low: int, rng: np.random.Generator) -> list[Not
     gate = rng.uniform(0.55, 1.0)
     rest_bar = int(rng.integers(song.bars)) if rng.random() < 0.15 else -1
     vary = rng.uniform(0, 0.15)
+    # A hand is late and early, loud and soft, and slips in notes that are only a click.
+    loose = rng.uniform(0, 1) if line not in ("sub", "sixteenths") else 0.0
     for bar in range(song.bars):
         if bar == rest_bar:
             continue
@@ -122,9 +124,13 @@ def _line(song: Song, line: str, low: int, rng: np.random.Generator) -> list[Not
             else:
                 pitch = root + _interval(interval, chord, rng)
             accent = 8 if position % 4 == 0 else 0
-            velocity = int(np.clip(rng.normal(92 + accent, 9), 40, 127))
-            wobble = rng.normal(0, 0.004)
-            notes.append(Note(max(0, start + wobble), length * song.step * gate, pitch, velocity))
+            velocity = int(np.clip(rng.normal(92 + accent, 9 + 8 * loose), 40, 127))
+            start = max(0, start + rng.normal(0, 0.004 + 0.008 * loose))
+            held = length * song.step * gate * (1 - 0.3 * loose * rng.random())
+            notes.append(Note(start, held, pitch, velocity))
+            if rng.random() < 0.15 * loose:
+                ghost = start + length * song.step * rng.choice([0.5, 0.75])
+                notes.append(Note(ghost, 0.04, pitch + int(rng.choice([0, 5, 7, 12])), 55))
     return notes
 
 

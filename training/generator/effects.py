@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import butter, istft, lfilter, oaconvolve, sosfilt, stft
 
 from . import SAMPLE_RATE
@@ -74,6 +75,21 @@ def compress(x: Audio, threshold_db: float, ratio: float, release: float = 0.15)
     gain = 10 ** (-over * (1 - 1 / ratio) / 20)
     centres = np.arange(blocks) * block + block / 2
     return x * np.interp(np.arange(n), centres, gain).astype(np.float32)
+
+
+def limiter_gain(x: Audio, threshold: float, release: float = 0.08) -> np.ndarray:
+    """The gain of a limiter that looks 3 ms ahead, shape (samples,)."""
+    block = 32
+    n = x.shape[-1]
+    blocks = -(-n // block)
+    peaks = np.zeros(blocks * block, np.float32)
+    peaks[:n] = np.abs(x).max(axis=0)
+    over = 20 * np.log10(np.maximum(peaks.reshape(-1, block).max(axis=1), 1e-9) / threshold)
+    over = maximum_filter1d(np.maximum(over, 0), 9)
+    pole = np.exp(-block / (release * SAMPLE_RATE))
+    reduction = gaussian_filter1d(np.maximum(over, lfilter([1 - pole], [1, -pole], over)), 2)
+    centres = np.arange(blocks) * block + block / 2
+    return 10 ** (-np.interp(np.arange(n), centres, reduction) / 20)
 
 
 def saturate(x: Audio, drive: float, asymmetry: float = 0.0) -> Audio:

@@ -59,7 +59,7 @@ def render_other(song: Song) -> np.ndarray:
     """The stem of all other instruments, shape (2, samples)."""
     rng = song.rng("other")
     total = np.zeros((2, song.samples), np.float32)
-    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.12, 0.28, 0.3, 0.2, 0.1]))
+    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.1, 0.22, 0.28, 0.24, 0.16]))
     lead_taken = False
     for i in range(count):
         names = SUITS[song.style] if rng.random() < 0.7 else tuple(FAMILIES)
@@ -73,6 +73,8 @@ def render_other(song: Song) -> np.ndarray:
         total += effects.normalise(part) * 10 ** (level / 20)
     if rng.random() < 0.4:
         total = effects.compress(total, rng.uniform(-2, 4), rng.uniform(1.5, 4))
+    if rng.random() < 0.2:  # a dense bus: everything glued together
+        total = effects.saturate(total, np.exp(rng.uniform(-1, 1.5)))
     if rng.random() < 0.3:
         total = effects.width(total, rng.uniform(0.2, 1.6))
     return effects.normalise(total)
@@ -83,6 +85,8 @@ def render_part(song: Song, family: str, role: str, rng: np.random.Generator) ->
     programs, _, centre = FAMILIES[family]
     centre += int(rng.integers(-6, 7))
     notes = _notes(song, role, centre, rng)
+    if role in ("pad", "chords", "comp", "power") and rng.random() < 0.35:
+        notes = notes + _left_hand(song, centre, rng)
     notes = _rests(song, notes, rng)
     if not programs:
         kind = {"pad": "pad", "chords": "pad", "lead": "lead"}.get(role, "pluck")
@@ -111,7 +115,7 @@ def _treat(song: Song, audio: np.ndarray, family: str, role: str, rng) -> np.nda
         family in ("organ", "clavinet") and rng.random() < 0.3
     ):
         audio = effects.saturate(audio, np.exp(rng.uniform(-0.5, 1.5)))
-    if family not in ("distorted guitar", "lead guitar") and rng.random() < 0.8:
+    if family not in ("distorted guitar", "lead guitar") and rng.random() < 0.65:
         audio = effects.highpass(audio, rng.uniform(30, 250))
     if rng.random() < 0.2:
         audio = effects.chorus(audio, rng)
@@ -186,6 +190,16 @@ def _notes(song: Song, role: str, centre: int, rng: np.random.Generator) -> list
                 time = max(0.0, start + i * spread + rng.normal(0, 0.003))
                 notes.append(Note(time, length * song.step, pitch, velocity))
     return notes
+
+
+def _left_hand(song: Song, centre: int, rng: np.random.Generator) -> list[Note]:
+    """The roots one or two octaves below: recorded pianos, pads and guitars reach into the bass."""
+    low = centre - int(rng.choice([12, 12, 24])) - 6
+    loud = rng.uniform(60, 100)
+    return [
+        Note(c.start, c.length * 0.95, low + (c.root - low) % 12, int(np.clip(loud, 20, 127)))
+        for c in song.chords
+    ]
 
 
 def _power(chord, centre: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import SAMPLE_RATE, TARGETS
+from . import SAMPLE_RATE, TARGETS, effects
 from .bass import render_bass
 from .drums import render_drums
 from .other import render_other
@@ -48,6 +48,10 @@ def mix(song: Song) -> np.ndarray:
     for index, chance in ((1, 0.06), (2, 0.06), (3, 0.01)):
         if rng.random() < chance:
             stems[index] = 0
+    if rng.random() < 0.6:  # a limited master: all stems follow its gain, so their sum is it
+        mixture = stems.sum(axis=0)
+        threshold = np.quantile(np.abs(mixture).max(axis=0), rng.uniform(0.97, 0.998)) + 1e-6
+        stems = stems * effects.limiter_gain(mixture, threshold, rng.uniform(0.03, 0.2))
     peak = max(np.abs(stems.sum(axis=0)).max(), np.abs(stems).max(), 1e-9)
     return (stems * (rng.uniform(0.5, 0.98) / peak)).astype(np.float32)
 

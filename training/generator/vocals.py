@@ -67,6 +67,10 @@ def render_vocals(song: Song) -> np.ndarray:
         double = sing(song, _loosen(notes, rng), singer, rng)
         place = rng.choice([0, 0.3, 0.8]) * rng.choice([-1, 1])
         voices += effects.pan(double, float(place)) * rng.uniform(0.2, 0.9)
+    if rng.random() < 0.1:  # a stack: two more takes, far left and far right
+        for place in (-1.0, 1.0):
+            take = sing(song, _loosen(notes, rng), singer, rng)
+            voices += effects.pan(take, place * rng.uniform(0.6, 1)) * rng.uniform(0.4, 0.9)
     if rng.random() < 0.25 and not singer.spoken:
         voices += _harmony(song, notes, singer, rng)
     voices = _treat(song, voices, singer, rng)
@@ -79,7 +83,7 @@ def random_singer(song: Song, rng: np.random.Generator) -> Singer:
     """A speaker of the bank with a manner of singing that suits the style."""
     manner = rng.random()
     loud = song.style in ("metal", "rock")
-    shouted = manner < (0.3 if loud else 0.06)
+    shouted = manner < (0.35 if loud else 0.12)
     breathy = not shouted and rng.random() < 0.2
     spoken = (song.style == "hiphop" and rng.random() < 0.5) or rng.random() < 0.04
     return Singer(
@@ -305,6 +309,9 @@ def _treat(song: Song, x: np.ndarray, singer: Singer, rng: np.random.Generator) 
     # The synthetic speakers are dull above 4 kHz; microphones and engineers make voices bright.
     air = effects.biquad("highshelf", rng.uniform(2500, 6000), rng.normal(9, 4))
     x = effects.equalise(x, air)
+    if rng.random() < 0.5:  # loud singing has its energy in the middle
+        presence = effects.biquad("peak", rng.uniform(700, 2800), rng.uniform(2, 9), 0.7)
+        x = effects.equalise(x, presence)
     x = effects.compress(x, rng.uniform(-8, 2), rng.uniform(2, 8), rng.uniform(0.05, 0.25))
     if rng.random() < 0.15:
         x = effects.saturate(x, np.exp(rng.uniform(-1, 1.5)))
@@ -312,4 +319,5 @@ def _treat(song: Song, x: np.ndarray, singer: Singer, rng: np.random.Generator) 
         x = effects.lowpass(effects.highpass(x, 400), 3200)
     if rng.random() < 0.1:
         x = effects.chorus(x, rng)
-    return effects.room(x, rng, 0.8, 0.9 if rng.random() < 0.7 else 2.0, song.bpm)
+    wettest = float(rng.choice([0.9, 2.0, 3.5], p=[0.6, 0.3, 0.1]))
+    return effects.room(x, rng, 0.85, wettest, song.bpm)

@@ -14,15 +14,22 @@ pytest.importorskip("numba")
 
 from training.__main__ import main
 from training.bands import BAND_OF_BIN, BANDS, BINS, EDGES
-from training.dataset import Mixer, MixOptions, SongFolder, validation_batch
+from training.blend import blend
+from training.dataset import Mixer, MixOptions, validation_batch
 from training.evaluate import global_sdr
 from training.export import export, load
 from training.filtering import expectation_maximisation, istft, separate, stft
 from training.loss import FLOOR, SHARPNESSES, sdr, separation_loss, squared_errors
 from training.mixing import example, spectra
-from training.multitracks import import_multitracks
-from training.network import JointOpenUnmix, features_of, masks_of
+from training.multitracks import import_multitracks, read_stereo, write_pieces
+from training.network import JointOpenUnmix, Refinement, features_of, masks_of
+from training.recordings import import_recordings
+from training.songs import Recordings, SongFolder
 from training.train import Trainer, TrainOptions
+
+PACKAGE = Path(__file__).parents[2] / "src" / "unmixcli"
+SHIPPED = PACKAGE / "weights" / "umx-synth.safetensors"
+DEMO = PACKAGE / "demo"
 
 SMALL = TrainOptions(hidden=16, steps=4, warmup=2, validate_every=2, workers=0,
                      mix=MixOptions(frames=8, batch=2))  # fmt: skip
@@ -119,7 +126,7 @@ def test_batches_depend_on_seed_and_step_alone(songs: Path):
 
 def test_resuming_equals_not_stopping(songs: Path, tmp_path: Path):
     whole = Trainer(tmp_path / "whole", SMALL, "cpu")
-    whole.fit([songs], songs, lambda line: None)
+    whole.fit([songs], [songs], lambda line: None)
     half = Trainer(tmp_path / "half", SMALL, "cpu")
     batches = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed)
     other = Mixer(SongFolder([songs]), SMALL.mix, SMALL.seed + 1)
@@ -129,7 +136,7 @@ def test_resuming_equals_not_stopping(songs: Path, tmp_path: Path):
     half.save()
     resumed = Trainer(tmp_path / "half", SMALL, "cpu")
     assert resumed.resume()
-    resumed.fit([songs], songs, lambda line: None)
+    resumed.fit([songs], [songs], lambda line: None)
     for a, b in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
         assert torch.allclose(a, b, atol=1e-6)
 
@@ -139,12 +146,15 @@ def test_training_learns(songs: Path, tmp_path: Path):
         tmp_path / "run", replace(SMALL, steps=30, learning_rate=1e-2, average=0.5), "cpu"
     )
     before = trainer.validate(validation_batch(songs, 8))["mean"]
-    trainer.fit([songs], songs, lambda line: None)
+    trainer.fit([songs], [songs], lambda line: None)
     assert trainer.validate(validation_batch(songs, 8))["mean"] > before + 3
 
 
-def test_export_and_load(tmp_path: Path):
-    network = JointOpenUnmix(16)
+@pytest.mark.parametrize("refine", [0, 8])
+def test_export_and_load(tmp_path: Path, refine: int):
+    network = JointOpenUnmix(16, refine=refine)
+    if refine:
+        torch.nn.init.normal_(network.refine.conv3.weight, std=0.1)
     for norm in (network.bn1, network.bn2):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
@@ -155,6 +165,102 @@ def test_export_and_load(tmp_path: Path):
     features = torch.randn(5, 1, 4 * BANDS)
     with torch.no_grad():
         assert torch.allclose(network(features), loaded(features), atol=5e-3)
+    # What was learnt since is in the next export.
+    loaded.measure_inputs(torch.randn(3000, 4 * BANDS))
+    torch.nn.init.normal_(loaded.fc1.weight, std=0.1)
+    loaded.bn1.weight.data.uniform_(0.5, 2)
+    export(loaded, tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        again = load(tmp_path / "weights.safetensors")(features)
+        assert torch.allclose(again, loaded(features), atol=5e-3)
+
+
+def test_blend():
+    """Half the way between two networks, with the refinement of the one that has it."""
+    start, trained = JointOpenUnmix(16).eval(), JointOpenUnmix(16, refine=4).eval()
+    trained.load_state_dict(trained.state_dict() | start.state_dict())
+    torch.nn.init.normal_(trained.refine.conv3.weight, std=0.1)
+    with torch.no_grad():
+        trained.fc3.bias += 1
+        blended = blend(start, trained, 0.5)
+        assert torch.allclose(blended.fc3.bias, start.fc3.bias + 0.5)
+        features = torch.randn(5, 1, 4 * BANDS)
+        trained.fc3.bias -= 0.5
+        assert torch.allclose(blended(features), trained(features), atol=5e-3)
+    with pytest.raises(ValueError, match="hidden sizes 16 and 8"):
+        blend(start, JointOpenUnmix(8), 0.5)
+    with pytest.raises(ValueError, match="the share is 2"):
+        blend(start, trained, 2)
+
+
+FINE = TrainOptions(hidden=448, steps=24, warmup=4, validate_every=24, workers=0,
+                    learning_rate=3e-4, freeze_statistics=True, average=0.9,
+                    mix=MixOptions(frames=32, batch=4))  # fmt: skip
+
+
+def fine_tuned(pool: Path, held_out: Path, run: Path) -> tuple[float, float]:
+    """Mean SDR of the shipped weights on held-out songs before and after some steps."""
+    torch.set_num_threads(1)
+    trainer = Trainer(run, FINE, "cpu", load(SHIPPED))
+    before = trainer.validate(validation_batch(held_out))["mean"]
+    trainer.fit([pool], [held_out], lambda line: None)
+    return before, trainer.validate(validation_batch(held_out))["mean"]
+
+
+def test_more_of_the_same_costs_nothing(tmp_path: Path):
+    """The demo is such a song as the weights were trained on: its first half, then its second."""
+    demo = np.stack([read_stereo(DEMO / f"{t}.ogg") for t in ("vocals", "drums", "bass", "other")])
+    half = demo.shape[-1] // 2
+    write_pieces(demo[..., :half], tmp_path / "pool", "first", 10)
+    write_pieces(demo[..., half:], tmp_path / "held", "second", 10)
+    before, after = fine_tuned(tmp_path / "pool", tmp_path / "held", tmp_path / "run")
+    assert after > before - 0.1
+
+
+def test_a_users_songs_improve_it(songs: Path, tmp_path: Path):
+    """On a song that is like theirs and was held out."""
+    soundfile = pytest.importorskip("soundfile")
+    for number, file in enumerate(sorted(songs.glob("*.npy"))):
+        folder = tmp_path / "multitracks" / f"song {number}"
+        folder.mkdir(parents=True)
+        for name, stem in zip(("vocals", "drums", "bass", "other"), np.load(file), strict=True):
+            soundfile.write(folder / f"{name}.wav", stem.T, 44_100)
+    import_multitracks(tmp_path / "multitracks", tmp_path / "pool", tmp_path / "held")
+    before, after = fine_tuned(tmp_path / "pool", tmp_path / "held", tmp_path / "run")
+    assert after > before + 1
+
+
+def test_refinement_starts_without_a_say(songs: Path):
+    """Added to trained weights, it changes nothing before it has learnt; then its neighbours."""
+    network = JointOpenUnmix(16).eval()
+    features = torch.randn(9, 2, 4 * BANDS)
+    with torch.no_grad():
+        plain = network(features)
+        network.refine = Refinement(8)
+        assert torch.equal(network(features), plain)
+        assert torch.allclose(network(features, slice(2, 7)), plain[2:7], atol=1e-6)
+
+
+def test_the_judged_frames_are_those_between_the_context(songs: Path):
+    whole = Mixer(SongFolder([songs]), MixOptions(frames=8, batch=2), seed=5).batch(0)
+    inner = Mixer(SongFolder([songs]), MixOptions(frames=8, batch=2, context=2), seed=5).batch(0)
+    assert torch.equal(inner["features"], whole["features"])
+    assert torch.equal(inner["cross"], whole["cross"][2:6])
+    assert (inner["energy"] <= whole["energy"]).all()
+    assert inner["energy"].sum() < 0.8 * whole["energy"].sum()
+
+
+def test_what_is_not_known_has_no_loss():
+    torch.manual_seed(0)
+    logits = torch.randn(3, 2, 4, 2, BANDS)
+    cross = torch.rand(3, 2, 4, 2, BANDS)
+    batch = {"cross": cross, "energy": cross.sum(dim=(0, 3, 4)) * 2}
+    batch["known"] = torch.tensor([[1.0, 1, 1, 1], [1, 1, 0, 0]])
+    loss = separation_loss(logits, batch)
+    batch["energy"][1, 2:] *= 5
+    assert separation_loss(logits, batch) == loss
+    batch["energy"][1, 0] *= 5
+    assert separation_loss(logits, batch) > loss
 
 
 def test_silent_targets_have_no_sdr():
@@ -188,6 +294,35 @@ def test_multitracks(tmp_path: Path):
     stems = np.load(next((tmp_path / "pool").glob("*.npy"))) / 32767
     assert stems.shape == (4, 2, 9000)
     assert np.allclose(stems[:, 0, 0], [0.1, 0.1, 0.1, 0.2], atol=1e-3)
+
+
+def test_recordings(tmp_path: Path, songs: Path):
+    """Voices and guitars take a stem's place; a bass inside *other* is never a silent bass."""
+    soundfile = pytest.importorskip("soundfile")
+    rng = np.random.default_rng(0)
+    source = tmp_path / "source"
+    names = {"whole": ("vocals", "drums", "bass", "other"),
+             "partly": ("vocals", "drums", "instruments")}  # fmt: skip
+    files = [source / "songs" / song / name for song, stems in names.items() for name in stems]
+    for path in [*files, source / "phrases" / "a", source / "guitars" / "b"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(f"{path}.ogg", 0.1 * rng.standard_normal((250_000, 2)), 44_100)
+    target = tmp_path / "recordings"
+    assert import_recordings(source, target, tmp_path / "held", variants=2) == 4
+    assert [f.name for f in (tmp_path / "held").iterdir()] == ["whole-000.npy"]
+    found = {str(f.relative_to(target)) for f in target.rglob("*.npy")}
+    assert found == {"unsplit/partly-000-unsplit.npy", "drums/partly-000.npy",
+                     "vocals/partly-0-000.npy", "vocals/partly-1-000.npy",
+                     "vocals/a-0-000.npy", "vocals/a-1-000.npy", "other/b-000.npy"}  # fmt: skip
+    options = MixOptions(frames=8, batch=12, recorded=(1, 0, 0, 0), unsplit=0.5, missing=0)
+    mixer = Mixer(SongFolder([songs]), options, 5, recordings=Recordings(target))
+    batches = [mixer.batch(step) for step in range(3)]
+    known = torch.cat([batch["known"] for batch in batches])
+    assert known[:, :2].all()
+    assert 0 < known[:, 2:].mean() < 1
+    assert torch.equal(known[:, 2], known[:, 3])
+    with pytest.raises(FileNotFoundError, match="none of the folders phrases"):
+        import_recordings(tmp_path / "held", target, tmp_path / "held")
 
 
 def test_expectation_maximisation_agrees_with_norbert():

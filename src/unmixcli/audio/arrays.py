@@ -43,12 +43,14 @@ class ArrayRecording:
             array = array[:, np.newaxis]
         if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
             raise InputError(
-                "the audio must be floating point of shape (samples,) or (samples, channels), "
-                f"not {array.dtype} of shape {np.shape(audio)}"
+                "the audio must have the shape (samples,) or (samples, channels) and be floating "
+                f"point or integers of 8, 16 or 32 bits, not {array.dtype} of shape "
+                f"{np.shape(audio)}"
             )
         if array.shape[0] in (1, 2) and array.shape[1] > 64:
             raise InputError(
-                f"the audio has the shape {array.shape}: transpose it to (samples, channels)"
+                f"the audio has the shape {array.shape}: transpose it to (samples, channels), "
+                "or set channels_first"
             )
         first = round(start * sample_rate)
         end = len(array)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import OutputError
 from ..files.parts import Part, sweep
 from ..words import display
+from .aac import AacFile
 from .formats import Encoding
 from .tags.reading import Tags
 from .tags.writing import info_strings, write_tags
@@ -29,7 +31,7 @@ Audio = NDArray[np.float32]
 _SLICE = 16384
 """Samples handed to an encoder at a time; libsndfile's Vorbis overflows its stack on large ones."""
 # A full disk makes soundfile's own check of the number of samples written fail.
-_WRITE_ERRORS = (soundfile.LibsndfileError, OSError, AssertionError)
+_WRITE_ERRORS = (soundfile.LibsndfileError, OSError, AssertionError, av.FFmpegError)
 
 
 @dataclass(frozen=True)
@@ -89,21 +91,18 @@ class StemWriter:
         self._peaks = np.zeros(len(self._paths), np.float32)
         self._limited = np.zeros(len(self._paths), np.int64)
         self._parts: list[Part] = []
-        self._files: list[soundfile.SoundFile] = []
+        self._files: list[soundfile.SoundFile | AacFile] = []
         self._made: list[Path] = []
         self._finished = self._placed = False
         self._pool = ThreadPoolExecutor(min(len(self._paths), os.cpu_count() or 1))
         refuse_existing(self._paths, self._replaced)
-        options = encoding.file_options(shape.channels, shape.length)
         path = self._paths[0]
         try:
             for path, tags_of_it in zip(self._paths, self._tags, strict=True):
                 self._make_folder(path.parent)
                 sweep(path)
                 self._parts.append(Part(path))
-                # As bytes: soundfile cannot encode a name that is not UTF-8.
-                name = os.fsencode(self._parts[-1].path)
-                file = soundfile.SoundFile(name, "w", shape.sample_rate, shape.channels, **options)
+                file = _open(self._parts[-1].path, shape, encoding)
                 self._files.append(file)
                 if encoding.format.name == "wav":
                     for key, value in info_strings(tags_of_it).items():
@@ -260,6 +259,15 @@ class StemWriter:
         return OutputError(
             f"{name} cannot be written: {reason}; choose another folder with --outdir"
         )
+
+
+def _open(path: Path, shape: Shape, encoding: Encoding) -> soundfile.SoundFile | AacFile:
+    rate, channels = shape.sample_rate, shape.channels
+    if encoding.format.name == "m4a":
+        return AacFile(path, rate, channels, encoding.aac_rate(channels))
+    options = encoding.file_options(rate, channels, shape.length)
+    # As bytes: soundfile cannot encode a name that is not UTF-8.
+    return soundfile.SoundFile(os.fsencode(path), "w", rate, channels, **options)
 
 
 def refuse_existing(paths: Sequence[Path], replaced: Iterable[Path] = (), reason: str = "") -> None:

@@ -12,6 +12,7 @@ import typer
 
 from ..errors import UnmixError
 from . import config, models
+from .command import run, tidy
 from .console import prepare, print_error
 from .demo import demo
 from .doctor import doctor
@@ -50,10 +51,16 @@ def _print_version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version."),
+        typer.Option(
+            "--version", "-V", is_eager=True, callback=_print_version, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     pass
+
+
+class _Terminated(BaseException):
+    """SIGTERM. No `SystemExit`, which is caught where a plugin could be its source."""
 
 
 def main() -> NoReturn:
@@ -62,7 +69,7 @@ def main() -> NoReturn:
     prepare()
     try:
         try:
-            app()
+            code = run(tidy(typer.main.get_command(app)), sys.argv[1:])
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # here, where a full disk can be reported
@@ -72,6 +79,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print_error("interrupted")
         sys.exit(INTERRUPTED)
+    except _Terminated:
+        sys.exit(128 + signal.SIGTERM)
     except BrokenPipeError:
         # The reader of our output is gone, so printing more is useless.
         _give_up_stdout()
@@ -80,7 +89,7 @@ def main() -> NoReturn:
         _give_up_stdout()
         print_error(f"the output cannot be printed: {error.strerror}")
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code)
 
 
 def _give_up_stdout() -> None:
@@ -90,4 +99,4 @@ def _give_up_stdout() -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """Exit through the clean-up of unfinished files."""
-    raise SystemExit(128 + number)
+    raise _Terminated

@@ -41,6 +41,11 @@ def stderr() -> Console:
     return SafeConsole(stderr=True, highlight=False, markup=False, _environ=_environment())
 
 
+def is_live(console: Console) -> bool:
+    """Return whether a console can show bars that move."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def stdout(width: int | None = None, *, wrap: bool = True) -> Console:
     """Return a console for results; without a terminal it may be as wide as ``width``."""
     wide = None if sys.stdout.isatty() else width

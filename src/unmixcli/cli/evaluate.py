@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import UsageError
 from .console import print_error, print_json, stdout
 from .ui import Screen
 
@@ -40,6 +41,20 @@ def evaluate(
         Path | None,
         typer.Option(help="Also draw the scores to this file: .png, .svg or .pdf."),
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Also write the scores of each track and target to this file."),
+    ] = None,
+    museval: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write FOLDER/test/TRACK.json as museval does, with every frame.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    by_track: Annotated[
+        bool, typer.Option("--by-track", help="Also print a row for each track.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON, with every frame.")
@@ -51,11 +66,16 @@ def evaluate(
     SI-SDR is computed over each whole track. The last row is the mean over the targets.
 
     [dim]unmix evaluate stems/ musdb18hq/test[/dim]
-    [dim]unmix evaluate song_umxhq/ song_true/ --plot scores.png[/dim]
+    [dim]unmix evaluate song_umxhq/ song_true/ --plot scores.png --csv scores.csv[/dim]
     """
     from ..evaluation import evaluate as run
+    from ..evaluation.files import check_csv, write_csv, write_museval
 
     screen = Screen(quiet)
+    if museval is not None and si_sdr_only:
+        raise UsageError("--museval needs BSS Eval: leave out --si-sdr-only")
+    if csv is not None:
+        check_csv(csv)
     if plot is not None:
         from ..evaluation.boxplot import check_plot
 
@@ -67,7 +87,11 @@ def evaluate(
     if as_json:
         print_json(result)
     elif result.tracks:
-        _show(result, screen)
+        _show(result, screen, by_track)
+    if csv is not None and result.tracks:
+        write_csv(result, csv)
+    if museval is not None:
+        write_museval(result, museval)
     if plot is not None and result.tracks:
         from ..evaluation.boxplot import draw_boxplot
 
@@ -76,12 +100,31 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _show(result: EvaluationResult, screen: Screen) -> None:
-
+def _show(result: EvaluationResult, screen: Screen, by_track: bool) -> None:
     for track in result.tracks:
         for sentence in track.left_out:
             screen.warning(f"{track.track}: {sentence}")
+    if by_track:
+        stdout(120).print(_tracks(result))
     stdout().print(_table(result))
+
+
+def _tracks(result: EvaluationResult) -> Table:
+    """Return the table of tracks: the SDR of each target, or the SI-SDR if that is all."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    metric = "si_sdr" if result.overall.sdr is None else "sdr"
+    title = f"{_TITLES[metric]} in dB"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table.add_column("track")
+    for name in result.targets:
+        table.add_column(name, justify="right")
+    for track in result.tracks:
+        found = (track.targets.get(name) for name in result.targets)
+        values = (getattr(scores, metric) if scores else None for scores in found)
+        table.add_row(track.track, *map(_figure, values))
+    return table
 
 
 def _table(result: EvaluationResult) -> Table:
@@ -89,7 +132,7 @@ def _table(result: EvaluationResult) -> Table:
     from rich.table import Table
 
     count = len(result.tracks)
-    title = f"{count} tracks" if count > 1 else result.tracks[0].track
+    title = f"{count} tracks, medians" if count > 1 else result.tracks[0].track
     rows: dict[str, Scores] = {**result.targets, "mean": result.overall}
     metrics = [m for m in _TITLES if any(getattr(s, m) is not None for s in rows.values())]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")

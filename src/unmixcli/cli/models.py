@@ -13,24 +13,31 @@ from typing import Annotated
 import typer
 
 from ..errors import ModelError, UsageError
+from ..files import paths
 from ..models.known import KnownModel
 from ..models.registry import Registry
 from ..models.store import Outcome
+from ..separation.device import likely_device
+from ..words import some
+from . import completion
+from .completion import choices, one_of
+from .models_list import SORTS, listing
 from .models_result import (
     AddedFile,
     AddResult,
     CheckedFile,
+    CheckedLink,
     FetchedFile,
     FetchResult,
-    ListResult,
+    LinksResult,
     PathResult,
     RemovedModel,
     RemoveResult,
     VerifyResult,
     describe,
-    summarise,
 )
-from .models_view import fetch_progress, show
+from .models_view import counted, fetch_progress, show
+from .ranking import ranking
 
 app = typer.Typer(
     help="List, download and manage models and their weights.",
@@ -38,15 +45,10 @@ app = typer.Typer(
 )
 
 
-def _complete(incomplete: str) -> list[str]:
-    names = (known.card.name for known in Registry().models)
-    return [name for name in names if name.startswith(incomplete)]
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME...", autocompletion=_complete, show_default=False),
+    typer.Argument(metavar="NAME...", autocompletion=completion.models, show_default=False),
 ]
 
 
@@ -57,27 +59,32 @@ def list_(
         typer.Option(
             "--for",
             metavar="GOAL",
+            autocompletion=one_of(choices("goal")),
             help="Rank the models for what you want: karaoke, acapella, stems, six-stems, "
             "drum-parts, lead-vocals or cleaning.",
         ),
     ] = None,
+    sort: Annotated[
+        str,
+        typer.Option(
+            "--sort",
+            metavar="|".join(SORTS),
+            autocompletion=one_of(SORTS),
+            help="Sort each group; by default, recommended models come first.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """List all models: built in, from plugins and your own."""
+    """List all models by what they give: built in, from plugins and your own."""
+    if sort and sort not in SORTS:
+        raise UsageError(f"--sort {sort}: give {', '.join(SORTS[:-1])} or {SORTS[-1]}")
     registry = Registry()
-    if goal is not None:
-        from ..separation.device import resolve_device
-        from .ranking import ranking
-
-        show(ranking(registry, goal, resolve_device("auto")), as_json)
-        return
-    show(
-        ListResult(
-            models=[summarise(registry.store, known) for known in registry.models],
-            left_out=[str(problem) for problem in registry.problems],
-        ),
-        as_json,
-    )
+    device = likely_device()
+    if goal is None:
+        show(listing(registry, device, sort), as_json)
+    else:
+        show(ranking(registry, goal, device, sort), as_json)
 
 
 @app.command()
@@ -85,7 +92,9 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", autocompletion=_complete, help="A model, or a folder that holds one."
+            metavar="NAME",
+            autocompletion=completion.models,
+            help="A model, or a folder that holds one.",
         ),
     ],
     as_json: Json = False,
@@ -145,6 +154,45 @@ def verify(names: Names = None, as_json: Json = False) -> None:
         )
 
 
+@app.command("check-links")
+def check_links(names: Names = None, as_json: Json = False) -> None:
+    """Check the addresses of weights without downloading: of all models if no NAME is given.
+
+    Asks every address for the file's length and compares it with the catalogue. Exits with
+    code 3 if a file has no good address.
+    """
+    if paths.offline():
+        raise UsageError("UNMIX_OFFLINE is set, so no address can be checked")
+    from ..models.store import links as store_links  # slow to import
+
+    registry = Registry()
+    wanted = _members(_resolve(registry, names) if names else registry.models)
+    files = [(known.card, weights) for known in wanted for weights in known.card.weights]
+    with counted("checking addresses") as answered:
+        found = store_links.check_links(files, registry.store.policy, answered)
+    show(
+        LinksResult(
+            links=[
+                CheckedLink(
+                    model=link.card.name,
+                    file=link.weights.file,
+                    url=link.url,
+                    status=link.status,
+                    size=link.size,
+                    reason=link.reason,
+                )
+                for link in found
+            ]
+        ),
+        as_json,
+    )
+    good = {(link.card.name, link.weights.file) for link in found if link.good}
+    checked = dict.fromkeys((link.card.name, link.weights.file) for link in found)
+    bad = [f"{file} of {name}" for name, file in checked if (name, file) not in good]
+    if bad:
+        raise ModelError(f"{len(bad)} of {len(checked)} files have no good address: {some(bad)}")
+
+
 @app.command()
 def remove(names: Names = None, as_json: Json = False) -> None:
     """Delete downloaded weights from this machine."""
@@ -168,7 +216,7 @@ def remove(names: Names = None, as_json: Json = False) -> None:
 def path(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", autocompletion=_complete, show_default=False),
+        typer.Argument(metavar="[NAME]", autocompletion=completion.models, show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:

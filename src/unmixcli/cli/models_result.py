@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ..models.groups import yardstick
 from ..models.known import KnownModel
 from ..models.store import State, Store
 
@@ -16,13 +18,15 @@ part of an installed package, the user's own files, or not needed."""
 
 
 class ModelSummary(BaseModel):
-    """One line of `unmix models list`."""
+    """The facts about a model."""
 
     name: str
     plugin: str
     shipped: bool
     title: str
     targets: tuple[str, ...]
+    default_targets: tuple[str, ...]
+    """The targets to write if none are requested; if empty, all of them."""
     sample_rate: int
     channels: int | None
     size: int | None
@@ -33,15 +37,13 @@ class ModelSummary(BaseModel):
     provenance: str
     quality: dict[str, float]
     quality_on: str
+    yardstick: str
+    """A short name of what the quality was measured on."""
+    cost: float | None
+    """Roughly how many seconds one processor core takes for a second of audio."""
     here: Here
     members: list[str]
     """The models that an ensemble or a chain consists of."""
-
-
-class ListResult(BaseModel):
-    models: list[ModelSummary]
-    left_out: list[str]
-    """Broken plugins and catalogues, each with the reason."""
 
 
 class FileInfo(BaseModel):
@@ -94,6 +96,20 @@ class VerifyResult(BaseModel):
     files: list[CheckedFile]
 
 
+class CheckedLink(BaseModel):
+    model: str
+    file: str
+    url: str
+    status: Literal["ok", "moved", "missing", "wrong size"]
+    size: int | None
+    """Bytes of the file there, if the server says so."""
+    reason: str
+
+
+class LinksResult(BaseModel):
+    links: list[CheckedLink]
+
+
 class RemovedModel(BaseModel):
     model: str
     freed: int
@@ -119,7 +135,7 @@ class AddResult(BaseModel):
 
 
 def summarise(store: Store, known: KnownModel) -> ModelSummary:
-    """Gather what `unmix models list` shows of a model; does not hash any file."""
+    """Gather the facts about a model; does not hash any file."""
     card = known.card
     files = _files(store, known)
     sizes = [file.size for file in files]
@@ -129,6 +145,7 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         shipped=known.shipped,
         title=card.title,
         targets=card.targets,
+        default_targets=card.default_targets,
         sample_rate=card.sample_rate,
         channels=card.channels,
         size=None if None in sizes else sum(size or 0 for size in sizes),
@@ -138,6 +155,8 @@ def summarise(store: Store, known: KnownModel) -> ModelSummary:
         provenance=card.provenance,
         quality=card.quality,
         quality_on=card.quality_on,
+        yardstick=yardstick(card),
+        cost=card.cost,
         here=_here(known, files),
         members=[part.card.name for part in known.parts],
     )
@@ -204,7 +223,7 @@ def _options(known: KnownModel) -> list[OptionInfo]:
         own = [
             OptionInfo(
                 name=name,
-                type=schema[name].get("type", ""),
+                type=_type_of(schema[name]),
                 default=field.get_default(call_default_factory=True),
                 help=field.description or "",
             )
@@ -213,3 +232,9 @@ def _options(known: KnownModel) -> list[OptionInfo]:
     for part in known.parts:
         own += _options(part)
     return list({option.name: option for option in reversed(own)}.values())[::-1]
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    """Name the type of an option that may also be left unset."""
+    kinds = [schema, *schema.get("anyOf", ())]
+    return next((kind["type"] for kind in kinds if kind.get("type", "null") != "null"), "")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import singledispatch
 
@@ -15,6 +16,7 @@ from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -26,16 +28,19 @@ from rich.text import Text
 
 from ..models.store import FetchEvent, Report, silent
 from ..words import plain
-from .console import print_json, stderr, stdout
+from .console import is_live, print_json, stderr, stdout
 from .models_result import (
     AddResult,
     FetchResult,
     InfoResult,
-    ListResult,
+    LinksResult,
     PathResult,
     RemoveResult,
     VerifyResult,
 )
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines about a download if bars cannot be shown."""
 
 PUBLISHED = "published medians on the MUSDB18 test set"
 
@@ -49,9 +54,8 @@ def show(result: BaseModel, as_json: bool) -> None:
     if isinstance(content, str):  # a path: never wrap, colour or interpret it
         print(content)
         return
-    if isinstance(result, ListResult):
-        for reason in result.left_out:
-            notice(f"left out: {reason}")
+    for reason in getattr(result, "left_out", ()):
+        notice(f"left out: {reason}")
     # Do not wrap lines in a pipe.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
     stdout(width).print(content)
@@ -68,33 +72,6 @@ def render(result: BaseModel) -> RenderableType:
 
 
 @render.register
-def _(result: ListResult) -> RenderableType:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("model", "targets", "rate", "size", "licence", "SDR dB", "here", "plugin"):
-        right = name in ("rate", "size")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name == "model")
-    for model in result.models:
-        table.add_row(
-            model.name,
-            _pairs(list(model.targets)),
-            f"{model.sample_rate / 1000:g} kHz",
-            _size(model.size, model.size_exact),
-            Text(model.licence, style="yellow" if model.restriction else ""),
-            _pairs([f"{model.quality[t]:.1f}" for t in model.targets if t in model.quality])
-            + ("*" if model.quality_on else ""),
-            model.here,
-            model.plugin,
-        )
-    notes = [Text(f"* {m.name}: {m.quality_on}") for m in result.models if m.quality_on]
-    notes += [
-        Text(m.restriction, style="yellow")
-        for m in result.models
-        if m.restriction and not m.members
-    ]
-    return Group(table, *notes)
-
-
-@render.register
 def _(result: InfoResult) -> RenderableType:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="bold", no_wrap=True)
@@ -107,13 +84,14 @@ def _(result: InfoResult) -> RenderableType:
         files.add_column(name, overflow="fold" if name == "digest" else "ellipsis")
     for file in result.files:
         here = {"here": "yes", "partial": "part", "missing": "no"}[file.state]
-        size = _size(file.size, file.size_exact)
+        size = size_of(file.size, file.size_exact)
         files.add_row(file.file, " ".join(file.targets), size, here, _short(file.digest))
     options = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("--option", "type", "default", "meaning"):
         options.add_column(name, no_wrap=name == "--option")
     for option in result.options:
-        options.add_row(option.name, option.type, str(option.default), option.help)
+        default = "" if option.default is None else str(option.default)
+        options.add_row(option.name, option.type, default, option.help)
     parts: list[RenderableType] = [facts]
     parts += [Padding(files, (1, 0, 0, 0), expand=False)] if result.files else []
     parts += [Padding(options, (1, 0, 0, 0), expand=False)] if result.options else []
@@ -128,6 +106,7 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("what", model.title),
         ("made of", ", ".join(model.members)),
         ("targets", ", ".join(model.targets)),
+        ("by default", ", ".join(model.default_targets)),
         (
             "audio",
             f"{model.sample_rate / 1000:g} kHz, "
@@ -137,7 +116,7 @@ def _facts(model: InfoResult) -> list[tuple[str, str | Text]]:
         ("restriction", Text(model.restriction, style="yellow") if model.restriction else ""),
         ("trained on", model.provenance),
         ("quality", f"SDR in dB: {quality} ({model.quality_on or PUBLISHED})" if quality else ""),
-        ("size", _size(model.size, model.size_exact) if model.files else ""),
+        ("size", size_of(model.size, model.size_exact) if model.files else ""),
         (
             "parameters",
             ", ".join(
@@ -165,7 +144,7 @@ def _(result: FetchResult) -> RenderableType:
         amount = sum(file.fetched for file in good)
         lines.append(
             f"{model}: {len(good)} of {len(files)} files here, "
-            + (f"{_size(amount, True)} fetched" if amount else "nothing fetched")
+            + (f"{size_of(amount, True)} fetched" if amount else "nothing fetched")
         )
     return Text("\n".join(lines) or "no files needed")
 
@@ -181,10 +160,21 @@ def _(result: VerifyResult) -> RenderableType:
 
 
 @render.register
+def _(result: LinksResult) -> RenderableType:
+    styles = {"ok": "green", "moved": "yellow"}
+    table = Table.grid(padding=(0, 2))
+    for link in result.links:
+        status = Text(link.status, style=styles.get(link.status, "red"))
+        reason = f"{link.url}: {link.reason}" if link.reason else link.url
+        table.add_row(status, link.model, Text(reason, overflow="fold"))
+    return table if result.links else Text("no addresses to check")
+
+
+@render.register
 def _(result: RemoveResult) -> RenderableType:
     return Text(
         "\n".join(
-            f"{model.model}: {_size(model.freed, True)} freed"
+            f"{model.model}: {size_of(model.freed, True)} freed"
             if model.freed
             else f"{model.model}: nothing to remove"
             for model in result.models
@@ -202,7 +192,8 @@ def _(result: AddResult) -> RenderableType:
     return Text("\n".join(f"{file.model}: {file.path.name} added" for file in result.files))
 
 
-def _size(size: int | None, exact: bool) -> str:
+def size_of(size: int | None, exact: bool) -> str:
+    """Format a number of bytes; an approximate one begins with ~."""
     if size is None:
         return "?"
     if size == 0:
@@ -213,11 +204,6 @@ def _size(size: int | None, exact: bool) -> str:
 
 def _short(digest: str) -> str:
     return digest if len(digest) < 25 else f"{digest[:23]}..."
-
-
-def _pairs(words: list[str]) -> str:
-    """Put two words on a line, so that four targets leave room for the other columns."""
-    return "\n".join(" ".join(words[i : i + 2]) for i in range(0, len(words), 2))
 
 
 @contextmanager
@@ -235,9 +221,17 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
         TransferSpeedColumn(),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    live = is_live(console)
+    told = time.monotonic()
+    with Progress(*columns, console=console, disable=not live) as progress:
 
         def report(event: FetchEvent) -> None:
+            nonlocal told
+            if not live and not event.note and time.monotonic() - told > PLAIN_INTERVAL:
+                told = time.monotonic()
+                total = f" of {size_of(event.total, True)}" if event.total else ""
+                line = f"{event.file}: {size_of(event.done, True)}{total}"
+                console.print(Text(plain(line)), soft_wrap=True)
             if event.note:
                 console.print(Text(plain(event.note), style="yellow"), soft_wrap=True)
                 return
@@ -247,3 +241,15 @@ def fetch_progress(quiet: bool = False) -> Iterator[Report]:
             progress.update(tasks[key], completed=event.done, total=event.total)
 
         yield report
+
+
+@contextmanager
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on a terminal how many of a number of things are done."""
+    console = stderr()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not is_live(console)
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, count: progress.update(task, completed=done, total=count)

@@ -8,9 +8,17 @@ from typing import Any
 import typer
 
 from ..options.config import SeparationConfig
+from . import completion
+from .completion import Complete
 
 
-def option(field: str, *names: str, panel: str, metavar: str | None = None) -> Any:
+def option(
+    field: str,
+    *names: str,
+    panel: str,
+    metavar: str | None = None,
+    complete: Complete | None = None,
+) -> Any:
     """Return the option for a config field, with the field's help text and default.
 
     The option itself has no default, so that an option that was not given can be recognised.
@@ -24,6 +32,7 @@ def option(field: str, *names: str, panel: str, metavar: str | None = None) -> A
         show_default=False,
         rich_help_panel=panel,
         metavar=metavar,
+        autocompletion=complete or completion.of_field(field),
     )
 
 

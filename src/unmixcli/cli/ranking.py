@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel
-from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Group as Lines
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..models.goals import by_effort, goals, is_here, rank
+from ..models.goals import Ranked, by_effort, goals, is_here, rank
 from ..models.registry import Registry
-from .models_view import render
+from .models_list import SONG, ListedModel, in_order, licence_of, listing, time_of
+from .models_view import render, size_of
 
 
-class RankedModel(BaseModel):
-    """A model that serves a goal."""
+class RankedModel(ListedModel):
+    """A model that serves a goal; its pace is that for the goal."""
 
-    model: str
-    title: str
-    licence: str
-    quality: dict[str, float]
-    quality_on: str
-    pace: float
-    """About how many seconds a second of audio takes on this machine."""
     efforts: list[str]
-    """The values of --effort that choose it where nothing is missing."""
-    here: bool
-    """Whether all its weights are on this machine."""
+    """The values of --effort that choose it if all weights are available."""
+    all_here: bool
+    """Whether all weights that the goal needs are on this machine."""
 
 
 class RankResult(BaseModel):
@@ -38,47 +34,64 @@ class RankResult(BaseModel):
     models: list[RankedModel]
 
 
-def ranking(registry: Registry, goal: str, device: str) -> RankResult:
+def ranking(registry: Registry, goal: str, device: str, sort: str = "") -> RankResult:
     """Rank the models for a goal on a device.
+
+    Parameters
+    ----------
+    registry : Registry
+    goal : str
+    device : str
+        A torch device.
+    sort : str
+        One of `models_list.SORTS`; by default, the best model comes first.
 
     Raises
     ------
     UsageError
         If there is no such goal.
     """
-    ranked = rank(registry, goal, device)
+    ranked = {one.known.card.name: one for one in rank(registry, goal, device)}
     efforts: dict[str, list[str]] = {}
     for effort in ("fast", "normal", "best") if ranked else ():
-        chosen = by_effort(ranked, effort)[0].known.card.name
+        chosen = by_effort(list(ranked.values()), effort)[0].known.card.name
         efforts.setdefault(chosen, []).append(effort)
+    shipped = {m.name: m for m in listing(registry, device).models if m.shipped}
+    listed = {name: _for_goal(shipped[name], one) for name, one in ranked.items()}
     models = [
         RankedModel(
-            model=one.known.card.name,
-            title=one.known.card.title,
-            licence=one.known.card.licence,
-            quality=one.known.card.quality,
-            quality_on=one.known.card.quality_on,
-            pace=round(one.pace, 3),
-            efforts=efforts.get(one.known.card.name, []),
-            here=is_here(registry, one.known, one.needs),
+            **model.model_dump(),
+            efforts=efforts.get(model.name, []),
+            all_here=is_here(registry, ranked[model.name].known, ranked[model.name].needs),
         )
-        for one in ranked
+        for model in in_order(list(listed.values()), sort)
     ]
     return RankResult(goal=goal, title=goals()[goal].title, device=device, models=models)
 
 
+def _for_goal(model: ListedModel, one: Ranked) -> ListedModel:
+    pace = round(one.pace, 4) if math.isfinite(one.pace) else None
+    return model.model_copy(update={"pace": pace})
+
+
 @render.register
 def _(result: RankResult) -> RenderableType:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("model", "what", "× length", "--effort", "here", "licence"):
-        table.add_column(name, justify="right" if name == "× length" else "left")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("Model", no_wrap=True)
+    for name in ("size", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("here", "licence", "--effort", "what"):
+        table.add_column(name, no_wrap=name != "what")
     for model in result.models:
         table.add_row(
-            model.model,
-            model.title,
-            f"{model.pace:.2g}",
+            model.name,
+            size_of(model.size, model.size_exact),
+            time_of(model.pace),
+            "yes" if model.all_here else "no",
+            licence_of(model),
             ", ".join(model.efforts),
-            "yes" if model.here else "no",
-            model.licence,
+            model.title,
         )
-    return Group(Text(f"For {result.goal}, {result.title}; best first, on {result.device}:"), table)
+    title = f"For {result.goal}, {result.title}; best first:"
+    legend = f"time: roughly, for a song of {SONG // 60} minutes on this machine ({result.device})"
+    return Lines(Text(title), Text(), table, Text(), Text(legend, style="dim"))

@@ -14,6 +14,7 @@ import typer
 from ..errors import UnmixError, UsageError
 from ..options.config import SeparationConfig
 from ..options.settings import Settings
+from . import completion
 from .options import given, option
 from .summary import Summary
 from .ui import INTERRUPTED, Screen
@@ -42,37 +43,70 @@ def separate(
             show_default=False,
         ),
     ],
-    model: Annotated[str | None, option("model", "--model", "-m", panel=WHAT)] = None,
-    goal: Annotated[str | None, option("goal", "--for", panel=WHAT, metavar="GOAL")] = None,
-    effort: Annotated[str | None, option("effort", "--effort", panel=WHAT)] = None,
+    model: Annotated[
+        str | None,
+        option("model", "--model", "-m", panel=WHAT, metavar="NAME", complete=completion.models),
+    ] = None,
+    goal: Annotated[
+        str | None,
+        option("goal", "--for", panel=WHAT, metavar="GOAL"),
+    ] = None,
+    effort: Annotated[
+        str | None,
+        option(
+            "effort",
+            "--effort",
+            panel=WHAT,
+            metavar="EFFORT",
+        ),
+    ] = None,
     targets: Annotated[
-        list[str] | None, option("targets", "--targets", "-t", panel=WHAT, metavar="NAME,...")
+        list[str] | None,
+        option(
+            "targets",
+            "--targets",
+            "-t",
+            panel=WHAT,
+            metavar="NAME,...",
+            complete=completion.targets,
+        ),
     ] = None,
     residual: Annotated[
         bool | None, option("residual", "--residual/--no-residual", panel=WHAT)
     ] = None,
     mix: Annotated[list[str] | None, option("mix", "--mix", panel=WHAT, metavar="NAME=SUM")] = None,
     preset: Annotated[
-        list[str] | None, option("preset", "--preset", "-p", panel=WHAT, metavar="NAME,...")
+        list[str] | None,
+        option(
+            "preset",
+            "--preset",
+            "-p",
+            panel=WHAT,
+            metavar="NAME,...",
+        ),
     ] = None,
     only_mixes: Annotated[
         bool | None, option("only_mixes", "--only-mixes/--no-only-mixes", panel=WHAT)
     ] = None,
     sum: Annotated[str | None, option("sum", "--sum", panel=WHAT, metavar="exact|STEM")] = None,
-    start: Annotated[float | None, option("start", "--start", panel=WHAT)] = None,
-    duration: Annotated[float | None, option("duration", "--duration", panel=WHAT)] = None,
-    niter: Annotated[int | None, option("niter", "--niter", panel=HOW)] = None,
+    start: Annotated[str | None, option("start", "--start", panel=WHAT, metavar="TIME")] = None,
+    duration: Annotated[
+        str | None, option("duration", "--duration", panel=WHAT, metavar="TIME")
+    ] = None,
+    niter: Annotated[int | None, option("niter", "--niter", panel=HOW, metavar="N")] = None,
     softmask: Annotated[
         bool | None, option("softmask", "--softmask/--no-softmask", panel=HOW)
     ] = None,
-    alpha: Annotated[float | None, option("alpha", "--alpha", panel=HOW)] = None,
+    alpha: Annotated[float | None, option("alpha", "--alpha", panel=HOW, metavar="A")] = None,
     wiener_win_len: Annotated[
-        int | None, option("wiener_win_len", "--wiener-win-len", panel=HOW)
+        int | None, option("wiener_win_len", "--wiener-win-len", panel=HOW, metavar="FRAMES")
     ] = None,
     options: Annotated[
         list[str] | None, option("options", "--option", panel=HOW, metavar="KEY=VALUE")
     ] = None,
-    outdir: Annotated[Path | None, option("outdir", "--outdir", "-o", panel=OUT)] = None,
+    outdir: Annotated[
+        Path | None, option("outdir", "--outdir", "-o", panel=OUT, metavar="FOLDER")
+    ] = None,
     filename: Annotated[
         str | None, option("filename", "--filename", panel=OUT, metavar="TEMPLATE")
     ] = None,
@@ -86,19 +120,53 @@ def separate(
     compare_content: Annotated[
         bool | None, option("compare_content", "--compare-content/--no-compare-content", panel=OUT)
     ] = None,
-    format: Annotated[str | None, option("format", "--format", "-f", panel=FORM)] = None,
+    format: Annotated[
+        str | None,
+        option(
+            "format",
+            "--format",
+            "-f",
+            panel=FORM,
+            metavar="NAME",
+        ),
+    ] = None,
     bit_depth: Annotated[
         str | None, option("bit_depth", "--bit-depth", panel=FORM, metavar="BITS")
     ] = None,
-    quality: Annotated[float | None, option("quality", "--quality", panel=FORM)] = None,
+    quality: Annotated[
+        str | None, option("quality", "--quality", panel=FORM, metavar="0-10|RATEk")
+    ] = None,
     sample_rate: Annotated[
         str | None, option("sample_rate", "--sample-rate", panel=FORM, metavar="RATE")
     ] = None,
-    clip: Annotated[str | None, option("clip", "--clip", panel=FORM)] = None,
+    clip: Annotated[
+        str | None,
+        option("clip", "--clip", panel=FORM, metavar="NAME"),
+    ] = None,
     tags: Annotated[bool | None, option("tags", "--tags/--no-tags", panel=FORM)] = None,
-    device: Annotated[str | None, option("device", "--device", "-d", panel=RUN)] = None,
-    precision: Annotated[str | None, option("precision", "--precision", panel=RUN)] = None,
-    temp_dir: Annotated[Path | None, option("temp_dir", "--temp-dir", panel=RUN)] = None,
+    device: Annotated[
+        str | None,
+        option(
+            "device",
+            "--device",
+            "-d",
+            panel=RUN,
+            metavar="NAME",
+            complete=completion.devices,
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        option(
+            "precision",
+            "--precision",
+            panel=RUN,
+            metavar="NAME",
+        ),
+    ] = None,
+    temp_dir: Annotated[
+        Path | None, option("temp_dir", "--temp-dir", panel=RUN, metavar="FOLDER")
+    ] = None,
     offline: Annotated[bool | None, option("offline", "--offline/--online", panel=RUN)] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=RUN)
@@ -142,6 +210,8 @@ def separate(
         interrupted = True
     if summary.count > 1 and not quiet:
         screen.summary(summary)
+    elif summary.skipped and not verbose:
+        screen.note(screen.skipped)
     if interrupted:
         screen.failure("interrupted")
         raise typer.Exit(INTERRUPTED)
@@ -161,7 +231,7 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
 
     batch = Batch(
         config,
-        lambda recording: screen.track(recording, batch.place),
+        lambda recording: screen.track(recording, batch.place, batch.forecast.left),
         lambda: fetch_progress(screen.quiet),
         loaded,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,12 @@ class Summary:
     """The recording, if known, and why it failed."""
     seconds: float = 0.0
     """Seconds of audio that were separated."""
-    elapsed: float = 0.0
-    """Seconds that the separation took."""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.began
 
     @property
     def count(self) -> int:
@@ -46,4 +51,3 @@ class Summary:
         else:
             self.separated += 1
             self.seconds += result.seconds
-            self.elapsed += result.elapsed

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from rich.text import Text
 
 from ..errors import UnmixError
 from ..words import clock, display, plain
-from .console import print_error, quiet_libraries, stderr
+from .console import is_live, print_error, quiet_libraries, stderr
 
 if TYPE_CHECKING:
     from ..audio.reading import Excerpt
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """The exit code."""
-_PLAIN_INTERVAL = 10.0
-"""Seconds between lines of progress without a terminal."""
+_PLAIN_FIRST, _PLAIN_INTERVAL = 3.0, 10.0
+"""Seconds until the first line of progress, and between two, if bars cannot be shown."""
 
 
 class Screen:
@@ -46,8 +47,10 @@ class Screen:
     def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
         self.verbose = verbose
+        self.skipped = ""
+        """What was said of the last recording that was skipped."""
         self.console = stderr()
-        self._live = self.console.is_terminal and not quiet
+        self._live = is_live(self.console) and not quiet
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -74,7 +77,12 @@ class Screen:
             log.propagate = True
 
     @contextmanager
-    def track(self, recording: Excerpt, place: str = "") -> Iterator[Callable[[str, float], None]]:
+    def track(
+        self,
+        recording: Excerpt,
+        place: str = "",
+        all_left: Callable[[float], float | None] = lambda fraction: None,
+    ) -> Iterator[Callable[[str, float], None]]:
         """Show the progress of one recording; yields the callback that updates it.
 
         Parameters
@@ -82,30 +90,42 @@ class Screen:
         recording : Excerpt
         place : str
             Its position in a batch, such as ``3/100``.
+        all_left : callable
+            Takes the fraction that is done of this recording, and returns the seconds left for
+            all recordings, if known.
         """
         name = f"{place} {display(Path(recording.path.name))}".strip()
         began = time.monotonic()
-        told = began
+        told, state = began, f"{name}: reading"
         furthest = 0.0
         task = self._progress.add_task(_shorten(name), total=1.0, stage="reading", speed="")
 
         def update(stage: str, fraction: float) -> None:
-            nonlocal told, began, furthest
+            nonlocal told, state, began, furthest
             now = time.monotonic()
             if fraction < furthest:  # the next part of the work counts from 0 again
                 began = now
             furthest = fraction
             speed = _speed(fraction, now - began, recording.seconds)
+            if (left := all_left(fraction)) is not None:
+                speed += f"{speed and ', '}{clock(left)} for all"
             self._progress.update(task, completed=fraction, stage=stage, speed=speed)
+            state = f"{name}: {stage}, {100 * fraction:.0f} %{speed and ', '}{speed}"
             if not self._live and now - told >= _PLAIN_INTERVAL and fraction < 1:
                 told = now
-                self.note(f"{name}: {stage}, {100 * fraction:.0f} %, {speed}")
+                self.note(state)
 
+        # A timer, because a slow model may not report anything for a while.
+        first = threading.Timer(_PLAIN_FIRST, lambda: self.note(state))
+        first.daemon = True
+        if not self._live:
+            first.start()
         # Start only now: while weights are downloaded, their bars use the screen.
         self._progress.start()
         try:
             yield update
         finally:
+            first.cancel()
             self._progress.remove_task(task)
             self._progress.stop()
 
@@ -144,7 +164,8 @@ class Screen:
             folder = folder.relative_to(Path.cwd())
         where = f"{', '.join(result.stems)} in {display(folder)}/"
         if isinstance(result, Skipped):
-            self.note(f"{name}: skipped, already done: {where}")
+            self.detail(f"{name}: skipped, already done: {where}")
+            self.skipped = f"{name}: skipped, already done: {where}"
             return
         speed = result.seconds / max(result.elapsed, 1e-9)
         self.note(
@@ -174,10 +195,8 @@ class Screen:
                 f"{summary.skipped} skipped, {len(summary.failures)} failed"
                 + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
             )
-        for source, reason in summary.failures:
-            # Most reasons already name the recording.
-            named = not source or display(Path(source)) in reason
-            self.note(f"failed: {reason}" if named else f"failed: {source}: {reason}")
+        if summary.failures:
+            self.note("the reasons of the failures are printed above, each as an error")
 
 
 class _WarningHandler(logging.Handler):

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from .finding import Finding, words
+from .remedies import install
 
 _AREA = "formats"
 _DECODERS = ("aac", "alac", "mp3", "opus", "wmav2")
@@ -27,7 +28,8 @@ def _libsndfile() -> Finding:
 
     broken = []
     silence = np.zeros((4800, 2), np.float32)
-    for name, form in FORMATS.items():
+    ours = {name: form for name, form in FORMATS.items() if form.container}
+    for name, form in ours.items():
         for encoding in form.encodings.values():
             try:
                 file = io.BytesIO()
@@ -38,14 +40,14 @@ def _libsndfile() -> Finding:
                 broken.append(f"{name} as {encoding} fails ({words(error)})")
     version = soundfile.__libsndfile_version__
     if broken:
-        remedy = "pip install --force-reinstall soundfile, which brings its own libsndfile"
+        remedy = install("soundfile", again=True) + ", which brings its own libsndfile"
         return Finding.of(_AREA, "libsndfile", "broken", f"{version}: {'; '.join(broken)}", remedy)
-    detail = f"{version} writes and reads {', '.join(FORMATS)}"
+    detail = f"{version} writes and reads {', '.join(ours)}"
     return Finding.of(_AREA, "libsndfile", "good", detail)
 
 
 def _ffmpeg() -> Iterator[Finding]:
-    remedy = "pip install --force-reinstall --only-binary :all: av"
+    remedy = install("av", again=True) + " --only-binary :all:"
     try:
         import av
     except Exception as error:
@@ -59,9 +61,10 @@ def _ffmpeg() -> Iterator[Finding]:
     else:
         detail = f"libavcodec {version} reads m4a, mp4, wma and the sound of videos"
         yield Finding.of(_AREA, "PyAV", "good", detail)
-    if not _has_codec("libopus", "w"):
-        detail = "its FFmpeg cannot write Opus, which --page needs"
-        yield Finding.of(_AREA, "PyAV", "note", detail, remedy)
+    for codec, name, use in (("libopus", "Opus", "--page"), ("aac", "AAC", "--format m4a")):
+        if not _has_codec(codec, "w"):
+            detail = f"its FFmpeg cannot write {name}, which {use} needs"
+            yield Finding.of(_AREA, "PyAV", "note", detail, remedy)
 
 
 def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:

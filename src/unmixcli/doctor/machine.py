@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .finding import Finding, version, words
+from .remedies import install
 
 _SIZE = 64
 _TOLERANCE = 0.05
@@ -30,7 +31,7 @@ def versions() -> Iterator[Finding]:
     yield Finding.of(area, "libraries", "good", ", ".join(found))
     for name in ("torch", "torchaudio", *_LIBRARIES):
         if not version(name):
-            yield Finding.of(area, name, "broken", "is not installed", f"pip install {name}")
+            yield Finding.of(area, name, "broken", "is not installed", install(name))
 
 
 def devices() -> Iterator[Finding]:
@@ -44,7 +45,7 @@ def devices() -> Iterator[Finding]:
             "PyTorch",
             "broken",
             f"cannot be imported: {words(error)}",
-            "pip install --force-reinstall torch",
+            install("torch", again=True),
         )
         return
     yield try_device("cpu", f"{torch.get_num_threads()} threads")
@@ -99,7 +100,7 @@ def torchaudio() -> Iterator[Finding]:
             "note",
             f"cannot be imported, most likely because {have} do not fit each other; no model that "
             f"ships needs it, but plugins may; the cause: {words(error)}",
-            "install both from the same place: pip install --force-reinstall torch torchaudio",
+            "install both from the same place: " + install("torch", "torchaudio", again=True),
         )
         return
     yield Finding.of("torchaudio", "torchaudio", "good", "can be imported")

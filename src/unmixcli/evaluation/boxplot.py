@@ -68,7 +68,8 @@ def draw_boxplot(result: EvaluationResult, path: Path) -> None:
             medianprops={"color": "#c42e60", "linewidth": 2},
             flierprops={"markersize": 3},
         )
-        panel.set_xticks(range(1, len(targets) + 1), targets, rotation=35, ha="right")
+        labels = [f"{name}\nn = {len(values.get(name, []))}" for name in targets]
+        panel.set_xticks(range(1, len(targets) + 1), labels, rotation=35, ha="right")
         panel.set_title(f"{_TITLES[metric]} in dB", fontsize=10)
         panel.grid(axis="y", alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
@@ -83,9 +84,11 @@ def draw_boxplot(result: EvaluationResult, path: Path) -> None:
 
 
 def _title(result: EvaluationResult) -> str:
+    models = sorted({track.model for track in result.tracks} - {""})
+    named = f"{', '.join(models)}: " if models else ""
     if len(result.tracks) == 1:
-        return f"{result.tracks[0].track}: its seconds"
-    return f"{len(result.tracks)} tracks, the median of each"
+        return f"{named}{result.tracks[0].track}, its seconds"
+    return f"{named}{len(result.tracks)} tracks, the median of each"
 
 
 def _values(result: EvaluationResult, metric: str) -> dict[str, list[float]]:

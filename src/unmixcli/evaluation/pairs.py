@@ -11,8 +11,10 @@ from ..separation.inputs import EXTENSIONS
 from ..words import display
 
 _NO_STEMS = frozenset(("mixture", "mix"))
-REMAINDERS = frozenset(("accompaniment", "residual"))
-"""Stems with the rest of the mixture: their reference is a sum."""
+NO_VOCALS = frozenset(("accompaniment", "instrumental", "no_vocals"))
+"""Names of everything but the vocals."""
+REMAINDERS = NO_VOCALS | {"residual"}
+"""Stems with the rest of the mixture: their reference is such a stem, or a sum."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Pair:
 def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]]:
     """Match the tracks of two folders.
 
-    A folder that contains audio files is a track. Otherwise each folder below it
+    A folder that contains stems is a track. Otherwise each folder below it
     that contains some is a track, as in MUSDB's ``train/TRACK/`` and
     ``test/TRACK/``. Tracks match by the names of their folders, with or without
     the ``_MODEL`` that `unmix separate` appends. If each side has only one
@@ -77,13 +79,14 @@ def _tracks(root: Path) -> dict[str, dict[str, Path]]:
     """Return the stems of each track below a folder, keyed by the track's name."""
     if not root.is_dir():
         raise InputError(f"{display(root)} is not a folder")
-    if stems := _stems(root):
-        return {root.resolve().name: stems}
+    own = _stems(root)
+    below = {folder: _stems(folder) for folder in sorted(root.rglob("*")) if folder.is_dir()}
+    below = {folder: stems for folder, stems in below.items() if stems}
+    # A song beside the folders of its stems is a stray file, not a track.
+    if own and not (below and set(own).isdisjoint(set().union(*below.values()))):
+        return {root.resolve().name: own}
     found: dict[str, dict[str, Path]] = {}
-    for folder in sorted(path for path in root.rglob("*") if path.is_dir()):
-        stems = _stems(folder)
-        if not stems:
-            continue
+    for folder, stems in below.items():
         # The stems of TRACK/mixture.wav may be in TRACK/mixture.
         name = folder.parent.name if folder.name in _NO_STEMS else folder.name
         if name in found:

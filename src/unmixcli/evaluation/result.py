@@ -13,6 +13,9 @@ METRICS = ("sdr", "sir", "isr", "sar", "si_sdr")
 FRAMED = METRICS[:4]
 """Metrics that are computed frame by frame."""
 
+_FIRST = ("vocals", "lead", "backing", "drums", "bass", "guitar", "piano")
+_LAST = ("other", "instrumental", "no_vocals", "accompaniment", "residual")
+
 
 class Scores(BaseModel):
     """One value per metric, in dB; None if it is undefined, for example for silence."""
@@ -42,6 +45,8 @@ class TrackScores(BaseModel):
     """Scores of one track."""
 
     track: str
+    model: str = ""
+    """The model that made the stems, if a record beside them names it."""
     targets: dict[str, TargetScores]
     left_out: list[str] = []
     """Sentences on stems that could not be scored."""
@@ -59,6 +64,13 @@ class EvaluationResult(BaseModel):
     """Tracks that could not be scored, and why."""
 
 
+def in_target_order(names: Iterable[str]) -> list[str]:
+    """Sort targets as people list them: vocals first, what is left of the mixture last."""
+    names = list(names)
+    order = {name: k for k, name in enumerate(_FIRST)} | dict.fromkeys(_LAST, 99)
+    return sorted(names, key=lambda name: order.get(name, 50))
+
+
 def median(values: Iterable[float | None]) -> float | None:
     """Return the median of the defined values, or None if all are undefined."""
     known = [value for value in values if value is not None and not math.isnan(value)]
@@ -67,7 +79,7 @@ def median(values: Iterable[float | None]) -> float | None:
 
 def summarise(tracks: Sequence[TrackScores], failed: dict[str, str]) -> EvaluationResult:
     """Compute the medians over tracks, as in SiSEC."""
-    names = list(dict.fromkeys(name for track in tracks for name in track.targets))
+    names = in_target_order(dict.fromkeys(name for track in tracks for name in track.targets))
     targets = {
         name: Scores(
             **{

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..audio.reading import Excerpt, open_excerpt
-from ..errors import InputError, UnmixError
-from ..words import display
-from .metrics import bss_eval, require_museval, si_sdr
-from .pairs import REMAINDERS, Pair, find_pairs
-from .result import FRAMED, EvaluationResult, TargetScores, TrackScores, median, summarise
+from ..errors import UnmixError
+from ..stems.manifest import model_of
+from .bsseval import bss_eval, is_silent
+from .loading import Stems, load
+from .metrics import si_sdr
+from .pairs import NO_VOCALS, Pair, find_pairs
+from .result import (
+    FRAMED,
+    EvaluationResult,
+    TargetScores,
+    TrackScores,
+    in_target_order,
+    median,
+    summarise,
+)
 
-Audio = NDArray[np.float64]
 Report = Callable[[str], None]
 """Called with the name of each track before it is scored."""
-
-_SLACK = 0.1
-"""Seconds by which encoders may lengthen or shorten an estimate."""
 
 
 def evaluate(
@@ -32,14 +35,14 @@ def evaluate(
 ) -> EvaluationResult:
     """Score estimated stems against the true ones.
 
-    Keeps the stems of a track in memory; museval needs about ten times as much.
+    Keeps the stems of a track in memory, and about as much again.
 
     Parameters
     ----------
     estimates, references : Path
         Folders of stems, or folders of such folders; see `find_pairs`.
     si_sdr_only : bool
-        Skip BSS Eval, which is slow and needs museval.
+        Skip BSS Eval, which takes most of the time.
     report : callable, optional
         Called with the name of each track before it is scored.
 
@@ -52,12 +55,8 @@ def evaluate(
     ------
     InputError
         If there is nothing to compare.
-    UnmixError
-        If museval is needed and not installed.
     """
     pairs, unmatched = find_pairs(estimates, references)
-    if not si_sdr_only:
-        require_museval()
     failed = dict.fromkeys(unmatched, "no reference has this name")
     scored = []
     for pair in pairs:
@@ -70,28 +69,17 @@ def evaluate(
     return summarise(scored, failed)
 
 
-@dataclass(frozen=True)
-class _Stems:
-    """The comparable stems of a track, shape (samples, channels)."""
-
-    estimates: dict[str, Audio]
-    references: dict[str, Audio]
-    rest: Audio
-    """The sum of the true stems without an estimate."""
-    sample_rate: int
-    left_out: list[str]
-
-
 def _score(pair: Pair, si_sdr_only: bool) -> TrackScores:
-    stems = _load(pair)
+    stems = load(pair)
     scores = {
-        name: TargetScores(si_sdr=_known(si_sdr(stems.references[name], estimate)))
-        for name, estimate in stems.estimates.items()
+        name: TargetScores(si_sdr=_known(si_sdr(stems.references[name], stems.estimates[name])))
+        for name in in_target_order(stems.estimates)
     }
     if not si_sdr_only:
         for group in _groups(list(scores)):
             _add_bss_eval(scores, group, stems)
-    return TrackScores(track=pair.track, targets=scores, left_out=stems.left_out)
+    model = model_of(pair.estimates.values())
+    return TrackScores(track=pair.track, model=model, targets=scores, left_out=stems.left_out)
 
 
 def _groups(names: list[str]) -> list[list[str]]:
@@ -100,13 +88,14 @@ def _groups(names: list[str]) -> list[list[str]]:
     As in SiSEC, the accompaniment is scored only against the vocals, and the
     vocals take their scores from that pair.
     """
-    if "accompaniment" not in names or len(names) <= 2:
+    rest = next((name for name in names if name in NO_VOCALS), None)
+    if rest is None or len(names) <= 2:
         return [names]
-    main = [name for name in names if name != "accompaniment"]
-    return [main, ["vocals", "accompaniment"]] if "vocals" in names else [main]
+    main = [name for name in names if name != rest]
+    return [main, ["vocals", rest]] if "vocals" in names else [main]
 
 
-def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Stems) -> None:
+def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: Stems) -> None:
     """Score targets together: the references of the others are the possible interference."""
     sounding = []
     for name in names:
@@ -116,7 +105,7 @@ def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Ste
                 ("reference", stems.references[name]),
                 ("estimate", stems.estimates[name]),
             )
-            if not audio.any()
+            if is_silent(audio)
         ]
         if silent:
             stems.left_out.append(f"{name} has no BSS Eval scores: its {silent[0]} is silent")
@@ -135,66 +124,6 @@ def _add_bss_eval(scores: dict[str, TargetScores], names: list[str], stems: _Ste
         frames = {metric: [_known(v) for v in found[metric][row]] for metric in FRAMED}
         medians = {metric: median(values) for metric, values in frames.items()}
         scores[name] = TargetScores(si_sdr=scores[name].si_sdr, frames=frames, **medians)
-
-
-def _load(pair: Pair) -> _Stems:
-    """Read the stems of both sides; skip or sum up stems that only one side has."""
-    left_out = []
-    names = list(pair.estimates)
-    true = {name: open_excerpt(path) for name, path in pair.references.items()}
-    first = next(iter(true.values()))
-    length = max(excerpt.length for excerpt in true.values())
-    read = {name: _read(excerpt, first, length) for name, excerpt in true.items()}
-    unclaimed = [audio for name, audio in read.items() if name not in names]
-    rest = np.sum(unclaimed, axis=0) if unclaimed else np.zeros_like(read[next(iter(read))])
-    references = {}
-    for name in names:
-        if name in read:
-            references[name] = read[name]
-        elif name in REMAINDERS and unclaimed:
-            references[name] = rest
-        elif name == "accompaniment" and "vocals" in read:
-            references[name] = np.sum([a for n, a in read.items() if n != "vocals"], axis=0)
-        else:
-            left_out.append(f"{name} has no reference")
-    if not references:
-        raise InputError(
-            f"{pair.track}: none of {', '.join(names)} has a reference among {', '.join(read)}"
-        )
-    estimates = {
-        name: _read(open_excerpt(path), first, length)
-        for name, path in pair.estimates.items()
-        if name in references
-    }
-    return _Stems(estimates, references, rest, first.sample_rate, left_out)
-
-
-def _read(excerpt: Excerpt, like: Excerpt, length: int) -> Audio:
-    """Read a whole stem, shape (length, channels), and check that it fits the others."""
-    name = display(excerpt.path)
-    other = display(like.path)
-    if excerpt.sample_rate != like.sample_rate:
-        raise InputError(
-            f"{name} has {excerpt.sample_rate} Hz, {other} has {like.sample_rate} Hz: "
-            "separate at the rate of the references"
-        )
-    if excerpt.channels != like.channels:
-        raise InputError(
-            f"{name} has {excerpt.channels} channels, {other} has {like.channels}: "
-            "separate with the channels of the references"
-        )
-    if abs(excerpt.length - length) > _SLACK * like.sample_rate:
-        raise InputError(
-            f"{name} is {excerpt.seconds:.2f} s long, but the references are "
-            f"{length / like.sample_rate:.2f} s"
-        )
-    audio = np.zeros((length, excerpt.channels))
-    done = 0
-    for block in excerpt.blocks():
-        kept = block.T[: length - done]
-        audio[done : done + len(kept)] = kept
-        done += len(kept)
-    return audio
 
 
 def _known(value: float) -> float | None:

@@ -64,5 +64,7 @@ def read_toml(path: Path, limit: int = LIMIT) -> dict[str, Any]:
         return tomllib.loads(read_text(path, limit))
     except RecursionError:
         raise DocumentError("it is nested too deeply") from None
-    except tomllib.TOMLDecodeError as error:
+    except DocumentError:
+        raise
+    except ValueError as error:  # also of a number with thousands of digits
         raise DocumentError(f"it is not valid TOML: {error}") from None

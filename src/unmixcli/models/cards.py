@@ -124,8 +124,11 @@ class ModelCard(BaseModel):
     plugin: Name
     title: str = ""
     targets: tuple[Name, ...] = Field(min_length=1)
+    default_targets: tuple[Name, ...] = ()
+    """The targets to write if none are requested; if empty, all of them."""
     rest: Name | None = None
-    """The target that no network estimates: the mixture minus all the others."""
+    """The target that no network estimates: the mixture minus the others, or minus
+    the other default targets if there are any."""
     sample_rate: int = Field(gt=0, le=1_536_000)
     channels: int | None = Field(default=None, gt=0)
     """Number of channels of the model; None if it accepts any."""
@@ -138,6 +141,11 @@ class ModelCard(BaseModel):
     """Measured SDR in dB by target."""
     quality_on: str = ""
     """The data it was measured on, unless that is the MUSDB18 test set (median SDR)."""
+    yardstick: str = Field(default="", max_length=16)
+    """A short name of ``quality_on``; only figures with the same one can be compared."""
+    cost: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Roughly how many seconds one processor core takes for a second of audio, with the
+    default targets in float32; None if unknown."""
     weights: tuple[Weights, ...] = ()
     parameters: dict[str, Any] = {}
     """Values for the plugin, such as ``n_fft`` and ``hop``."""
@@ -148,10 +156,12 @@ class ModelCard(BaseModel):
     def _consistent(self) -> Self:
         # Ignoring case, because names that differ only in case share a path on some systems.
         _refuse_twins("target", self.targets)
+        _refuse_twins("default target", self.default_targets)
         _refuse_twins("file", [weights.file for weights in self.weights])
         if self.rest is not None and (self.rest not in self.targets or len(self.targets) < 2):
             raise ValueError(f"rest is {self.rest!r}, which must be one of several targets")
         for where, names in [
+            ("default_targets", self.default_targets),
             ("quality", self.quality),
             *((f"weights {weights.file}", weights.targets) for weights in self.weights),
         ]:
@@ -169,6 +179,16 @@ class ModelCard(BaseModel):
         """The targets that the model itself estimates: all except ``rest``."""
         return tuple(target for target in self.targets if target != self.rest)
 
+    @property
+    def usual(self) -> tuple[str, ...]:
+        """The targets to write if none are requested."""
+        return self.default_targets or self.targets
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The targets to estimate for all usual ones; the rest is the mixture minus these."""
+        return tuple(target for target in self.usual if target != self.rest)
+
     def files_for(self, targets: Sequence[str]) -> tuple[Weights, ...]:
         """Return the weights that these targets need."""
         return tuple(
@@ -178,8 +198,10 @@ class ModelCard(BaseModel):
         )
 
     def needed(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets to estimate for these targets: all, if the rest is among them."""
-        return self.estimated if self.rest in targets else tuple(targets)
+        """Return the targets to estimate for these targets; the rest needs all of `whole`."""
+        if self.rest not in targets:
+            return tuple(targets)
+        return tuple(name for name in self.estimated if name in {*self.whole, *targets})
 
     def holdings(self, targets: Sequence[str]) -> Iterator[tuple[ModelCard, Weights]]:
         """Yield all files that these targets need, including those of members, each once."""

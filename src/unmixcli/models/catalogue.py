@@ -123,16 +123,28 @@ def _expand(path: Path, table: Mapping[str, Any], known: Mapping[str, ModelCard]
         return card
     if not isinstance(like, str) or like not in known:
         raise ValueError(f"key like: unknown model {like!r}")
+    return _inherit(known[like], card, files)
+
+
+def _inherit(other: ModelCard, card: dict[str, Any], files: list[dict[str, Any]]) -> dict[str, Any]:
+    """Fill the gaps of a table from another model."""
     # Title, licence, quality and files belong to the weights, so they are not inherited.
-    fields = {"plugin", "targets", "rest", "sample_rate", "channels", "parameters"}
-    inherited = known[like].model_dump(include=fields)
+    fields = {"plugin", "targets", "default_targets", "rest", "sample_rate", "channels", "cost"}
+    inherited = other.model_dump(include=fields | {"parameters"})
     wanted: list[Any] = []
     for file in files:
         names = file.get("targets")
         wanted += names if isinstance(names, list) and names else inherited["targets"]
     if files:
         inherited["targets"] = [name for name in inherited["targets"] if name in wanted]
-    return inherited | card
+    made = inherited | card
+    # What the other model says about targets that this one lacks does not apply.
+    if "rest" not in card and made["rest"] not in made["targets"]:
+        made["rest"] = None
+    if "default_targets" not in card:
+        usual = inherited["default_targets"]
+        made["default_targets"] = [name for name in usual if name in made["targets"]]
+    return made
 
 
 def _all_tables(value: Any) -> TypeGuard[list[Mapping[str, Any]]]:

@@ -12,6 +12,26 @@ from ..errors import ModelError, UnmixError
 from ..words import sentence_of
 from .interface import Block
 
+_END = object()
+
+
+def check_model(model: Any, name: str, plugin: str) -> None:
+    """Check what a plugin gave out as a loaded model.
+
+    Raises
+    ------
+    ModelError
+        If it lacks an attribute of a `Model`, or has a nonsensical one.
+    """
+    rate = getattr(model, "sample_rate", None)
+    sound = isinstance(rate, int) and rate > 0 and getattr(model, "channels", 0) in (None, 1, 2)
+    if not sound or not callable(getattr(model, "separate", None)):
+        raise ModelError(
+            f"the plugin {plugin} is faulty: it loaded {name} as {type(model).__name__}, which "
+            "lacks a sample_rate in Hz, channels (1, 2 or None) or separate(). Please report this "
+            "to the plugin's author"
+        )
+
 
 @dataclass(frozen=True)
 class Contract:
@@ -52,7 +72,7 @@ class Contract:
         done = 0
         blocks = self._begin(separating)
         try:
-            while (block := self._next(blocks)) is not None:
+            while (block := self._next(blocks)) is not _END:
                 checked = self._check(block, done)
                 done += checked.shape[-1]
                 yield checked
@@ -65,7 +85,7 @@ class Contract:
     def _begin(self, separating: Any) -> Iterator[Any]:
         try:
             return iter(separating())
-        except UnmixError:
+        except (UnmixError, MemoryError):
             raise
         except TypeError as error:
             self._failed(error, "does not yield blocks")
@@ -74,10 +94,7 @@ class Contract:
 
     def _next(self, blocks: Iterator[Any]) -> Any:
         try:
-            block = next(blocks, None)
-            if block is None and next(blocks, None) is not None:
-                self._broken("yields None instead of a block")
-            return block
+            return next(blocks, _END)
         except (UnmixError, MemoryError):
             raise
         # A plugin must not end the program, not even by calling exit().
@@ -96,6 +113,7 @@ class Contract:
     def _check(self, block: Any, done: int) -> Block:
         if not isinstance(block, np.ndarray) or block.dtype.kind != "f":
             kind = block.dtype if isinstance(block, np.ndarray) else type(block).__name__
+            kind = "None" if block is None else kind
             self._broken(f"yields {kind} instead of float32 arrays")
         if block.ndim != 3 or block.shape[:2] != (self.stems, self.channels):
             self._broken(
@@ -104,7 +122,8 @@ class Contract:
             )
         if done + block.shape[-1] > self.length:
             self._broken(f"yields more than the mixture's {self.length} samples")
-        checked: Block = block.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # infinite then, which is found below
+            checked: Block = block.astype(np.float32, copy=False)
         # One sum is enough: finite float32 samples cannot overflow a float64.
         if not np.isfinite(checked.sum(dtype=np.float64)):
             stem, _, sample = np.argwhere(~np.isfinite(checked))[0]

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from ..errors import FetchError, ModelError
 from ..files import paths
 from ..options.config import AUTO
+from ..words import about
 from .cards import ModelCard
 from .registry import Registry
-from .store import Policy, Report, Store, silent
+from .store import Failures, Policy, Report, Store, silent
 
 PREFERRED = "umxhq"
 
@@ -36,14 +37,15 @@ def choose_model(
     model: str,
     targets: Sequence[str] = (),
     *,
-    offline: bool = False,
+    offline: bool | None = None,
     progress: Report | None = None,
 ) -> str:
     """Choose a model.
 
     A model that the user names is used as it is. ``auto`` means umxhq if it is
     in the store or can be downloaded. Otherwise it means the built-in model; a
-    warning then says so and how to get the better one.
+    warning then says so and how to get the better one. After a failed download
+    none is tried for an hour.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ def choose_model(
         The user's choice.
     targets : sequence of str
         The wanted targets; only their files are downloaded. Empty for all.
-    offline : bool
-        Do not use the network.
+    offline : bool, optional
+        Whether to do without the network; False tries a download even if one has just failed.
     progress : callable, optional
         Takes a `unmixcli.models.store.FetchEvent` while files are downloaded.
 
@@ -75,14 +77,22 @@ def choose_model(
         return PREFERRED
     store = Store(registry.store.root, IMPATIENT)
     files = card.files_for(targets or card.targets)
+    failures = Failures(store.root)
+    failed = failures.recent() if offline is None else None
+    off = bool(offline) or paths.offline()
     try:
-        store.ensure(card, files, offline=offline, report=progress or silent)
+        store.ensure(card, files, offline=off or failed is not None, report=progress or silent)
     except FetchError as error:
+        failures.remember(error.reason)
         why = f"could not be downloaded: {error.reason}"
     except ModelError:
-        if not (offline or paths.offline()):
+        if off:
+            why = "is not on this machine, and downloads are off"
+        elif failed:
+            age, reason = failed
+            why = f"could not be downloaded {about(age)} ago ({reason}); --online tries again"
+        else:
             raise
-        why = "is not on this machine, and downloads are off"
     else:
         return PREFERRED
     log.warning(

@@ -39,7 +39,8 @@ class Choice(_Table):
     """A model for a goal."""
 
     model: str
-    cost: float
+    cost: float | None = None
+    """The cost for what the goal needs of the model, if that is not the cost on its card."""
     targets: tuple[str, ...] = ()
     preset: str = ""
 
@@ -64,7 +65,7 @@ class Ranked:
         The targets to request, unless a preset does.
     preset : str
     pace : float
-        Approximate seconds per second of audio on the device.
+        Approximate seconds per second of audio on the device; infinite if unknown.
     """
 
     known: KnownModel
@@ -119,8 +120,22 @@ def rank(registry: Registry, goal: str, device: str, targets: Sequence[str] = ()
         if known and known.card.licensed and set(targets) <= set(known.card.targets):
             wanted = choice.targets or goals()[goal].targets
             preset = choice.preset or goals()[goal].preset
-            found.append(Ranked(known, wanted, preset, choice.cost / power_of(device)))
+            cost = choice.cost or known.card.cost
+            found.append(Ranked(known, wanted, preset, pace_of(cost, device)))
     return found
+
+
+def pace_of(cost: float | None, device: str) -> float:
+    """Return roughly how many seconds a second of audio takes; infinite if unknown.
+
+    Parameters
+    ----------
+    cost : float or None
+        See `ModelCard.cost`.
+    device : str
+        A torch device.
+    """
+    return float("inf") if cost is None else cost / power_of(device)
 
 
 def by_effort(ranked: Sequence[Ranked], effort: str) -> list[Ranked]:

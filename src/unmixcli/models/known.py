@@ -50,7 +50,7 @@ class KnownModel:
         return list(dict.fromkeys([*names, *(n for part in self.parts for n in part.option_names)]))
 
     def pick_targets(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets to estimate: the wanted ones, or all that the model estimates.
+        """Return the targets to estimate: the wanted ones, or those that the usual ones need.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class KnownModel:
                     f"{self.card.name} has no target {target!r}, only "
                     f"{', '.join(self.card.targets)}{nearest(target, self.card.targets)}"
                 )
-        return tuple(wanted) or self.card.estimated
+        return tuple(wanted) or self.card.whole
 
     def validate_options(
         self, options: Mapping[str, str], shorthands: Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,29 @@ Files = Mapping[tuple[str, str], Mapping[str, Path]]
 """For each model, by plugin and name: its files, by their names in its card."""
 
 
+@contextmanager
+def named(plugin: str, work: str) -> Iterator[None]:
+    """Name the plugin if it fails at some work with any error but one of ours."""
+    try:
+        yield
+    except (UnmixError, MemoryError):
+        raise
+    # A plugin must not end the program, not even by calling exit().
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"the plugin {plugin} failed to {work}: {sentence_of(error)}") from error
+
+
 def check(known: KnownModel) -> None:
     """Let the plugins of a model and of its parts refuse models that cannot work here.
 
     Raises
     ------
     ModelError
-        If a plugin refuses.
+        If a plugin refuses, or fails.
     """
     if refuse := getattr(known.plugin, "check", None):
-        refuse(known.card)
+        with named(known.card.plugin, f"check {known.card.name}"):
+            refuse(known.card)
     for part in known.parts:
         check(part)
 
@@ -61,14 +75,8 @@ class Loader:
         card = known.card
         key = (card.plugin, card.name, tuple(targets))
         if key not in self._loaded:
-            try:
+            with named(card.plugin, f"load {card.name}"):
                 self._loaded[key] = self._build(known, targets)
-            except (UnmixError, MemoryError):
-                raise
-            except (Exception, SystemExit) as error:
-                raise ModelError(
-                    f"the plugin {card.plugin} failed to load {card.name}: {sentence_of(error)}"
-                ) from error
         return self._loaded[key]
 
     def _build(self, known: KnownModel, targets: Sequence[str]) -> Model:

@@ -26,7 +26,7 @@ from .catalogue import (
 from .combined.composing import Composer, MissingPart, average_of, name_of_sum, split_sum
 from .discovery import GROUP, Problem, check_plugin, distribution, is_ours
 from .known import KnownModel
-from .loading import Files, Loader, check
+from .loading import Files, Loader, check, named
 from .store import Policy, Report, Store, silent
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Registry:
         """
         files: dict[tuple[str, str], dict[str, Path]] = {}
         report = silent if progress is None else progress
-        jobs = list(known.card.holdings(targets or known.card.estimated))
+        jobs = list(known.card.holdings(targets or known.card.whole))
         store = Store(self.store.root, policy) if policy else self.store
         for outcome in store.fetch(jobs, offline=offline, report=report):
             card = outcome.card
@@ -207,9 +207,7 @@ class Registry:
             plugin: Plugin = entry.load()
             cards = list(plugin.cards())
             check_plugin(entry.name, plugin, cards)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # not even a SystemExit at import may end the program
+        except (Exception, SystemExit) as error:  # exit() at import must not end the program
             self.problems.append(Problem(source, sentence_of(error)))
             return
         self._plugins[entry.name] = (plugin, is_ours(entry))
@@ -310,10 +308,11 @@ class Registry:
         """Find the plugin that recognises the model in a folder or file."""
         kind = "folder_card" if path.is_dir() else "file_card"
         refused: ModelError | None = None
-        for plugin, shipped in self._plugins.values():
+        for name, (plugin, shipped) in self._plugins.items():
             recognise = getattr(plugin, kind, None)
             try:
-                card = recognise(path) if recognise else None
+                with named(name, f"look at {path}"):
+                    card = recognise(path) if recognise else None
             except ModelError as error:  # another plugin may recognise it
                 refused = refused or error
                 continue

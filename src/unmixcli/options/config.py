@@ -6,7 +6,6 @@ ones as keyword arguments, so neither can drift from the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,8 +20,19 @@ from pydantic import (
 )
 
 from ..errors import UsageError
-from .mixes import split_mix
+from ..words import nearest
 from .template import check_template
+from .values import (
+    check_mixes,
+    check_rate,
+    lower,
+    name_of_device,
+    quality_of,
+    seconds,
+    split_mixes,
+    split_names,
+    split_pairs,
+)
 
 AUTO = "auto"
 """The default model; see `unmixcli.models.default`."""
@@ -69,66 +79,6 @@ CHANGES_MODEL = frozenset(("model", "goal", "effort", "options", *SHORTHANDS))
 """These choose the model and its options; the record holds the resulting values."""
 
 
-def _split_names(value: Any) -> Any:
-    """Accept ``"vocals,drums"`` and ``["vocals,drums", "bass"]`` for a list of names."""
-    if isinstance(value, str):
-        value = [value]
-    if isinstance(value, (list, tuple)):
-        return tuple(
-            name.strip() for item in value for name in str(item).split(",") if name.strip()
-        )
-    return value
-
-
-def _split_pairs(value: Any) -> Any:
-    """Accept ``["KEY=VALUE", ...]`` for a mapping, and numbers for its values."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, (list, tuple)):
-        pairs = {}
-        for pair in map(str, value):
-            key, equals, content = (part.strip() for part in pair.partition("="))
-            if not equals or not key:
-                raise ValueError(f"{pair!r} is not of the form KEY=VALUE")
-            pairs[key] = content
-        return pairs
-    if isinstance(value, Mapping):
-        return {key: _word(content) for key, content in value.items()}
-    return value
-
-
-def _split_mixes(value: Any) -> Any:
-    """Accept ``{NAME: "a+b"}`` and ``"NAME=a+b,..."`` for a list of ``NAME=a+b``."""
-    if isinstance(value, Mapping):
-        value = [f"{name}={content}" for name, content in value.items()]
-    return _split_names(value)
-
-
-def _word(value: Any) -> Any:
-    """Turn a number or a boolean from a file into the text that a user would type."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (int, float)) else value
-
-
-def _lower(value: Any) -> Any:
-    value = _word(value)
-    return value.lower().lstrip(".") if isinstance(value, str) else value
-
-
-def _check_rate(value: Any) -> int | str:
-    word = _lower(value)
-    if word in ("input", "model"):
-        return str(word)
-    if not str(word).isdecimal() or not 1000 <= int(word) <= 384000:
-        raise ValueError("it must be input, model or a number of Hz from 1000 to 384000")
-    return int(word)
-
-
-def _check_mixes(mixes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple("=".join(split_mix(text)) for text in mixes)
-
-
 _Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
@@ -147,17 +97,17 @@ class SeparationConfig(BaseModel):
         "umxhq, or the built-in umx-synth if umxhq is not on this machine and cannot be "
         "downloaded.",
     )
-    goal: Annotated[GoalName, BeforeValidator(_lower)] | None = Field(
+    goal: Annotated[GoalName, BeforeValidator(lower)] | None = Field(
         default=None,
         description="Choose the model by what you want: karaoke, acapella, stems, six-stems, "
         "drum-parts, lead-vocals or cleaning; `unmix models list --for NAME` ranks them.",
     )
-    effort: Annotated[Literal["fast", "normal", "best"], BeforeValidator(_lower)] = Field(
+    effort: Annotated[Literal["fast", "normal", "best"], BeforeValidator(lower)] = Field(
         default="normal",
         description="How long --for may take: fast, normal (about as long as the track, or "
         "twice) or best.",
     )
-    targets: Annotated[tuple[str, ...], BeforeValidator(_split_names)] = Field(
+    targets: Annotated[tuple[str, ...], BeforeValidator(split_names)] = Field(
         default=(),
         description="Targets to estimate, comma-separated or repeated: vocals,drums. "
         "All of the model's targets if not given.",
@@ -174,13 +124,16 @@ class SeparationConfig(BaseModel):
         "over all of them, by their share at each time and frequency; the name of a stem gives "
         "it to that one.",
     )
-    start: float = Field(
-        default=0.0, ge=0, allow_inf_nan=False, description="Start at this second of the track."
+    start: Annotated[float, BeforeValidator(seconds)] = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Start at this time of the track: 90 or 1:30.",
     )
-    duration: float = Field(
+    duration: Annotated[float, BeforeValidator(seconds)] = Field(
         default=-1.0,
         allow_inf_nan=False,
-        description="Separate this many seconds; a negative number means to the end.",
+        description="Separate this much: 30 or 0:30; a negative number means to the end.",
     )
     niter: int | None = Field(
         default=None,
@@ -206,13 +159,13 @@ class SeparationConfig(BaseModel):
         description="Frames in one window of the EM; 300 if not given. 0 makes the whole track one "
         "window. Open-Unmix only.",
     )
-    device: str = Field(
+    device: Annotated[str, BeforeValidator(name_of_device)] = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|(cuda|xpu)(:\d+)?)$",
         description="Device to compute on: auto, cpu, cuda, cuda:N, mps (Apple) or xpu (Intel).",
     )
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(_lower)
+        Literal["auto", "float32", "bfloat16", "float16"], BeforeValidator(lower)
     ] = Field(
         default="auto",
         description="Arithmetic of the networks: float32 is exact; bfloat16 is faster on "
@@ -224,24 +177,26 @@ class SeparationConfig(BaseModel):
         description="Folder for the temporary files of long tracks, about 2 GB for an hour "
         "with four targets.",
     )
-    options: Annotated[dict[str, str], BeforeValidator(_split_pairs)] = Field(
+    options: Annotated[dict[str, str], BeforeValidator(split_pairs)] = Field(
         default={},
         description="Set one of the model's own options, repeatable; "
         "`unmix models info NAME` lists them.",
     )
-    offline: bool = Field(
-        default=False, description="Never use the network; fail if weights are missing."
+    offline: bool | None = Field(
+        default=None,
+        description="Never use the network; fail if weights are missing. --online tries a "
+        "download even if one has just failed.",
     )
-    mix: Annotated[tuple[str, ...], BeforeValidator(_split_mixes), AfterValidator(_check_mixes)] = (
+    mix: Annotated[tuple[str, ...], BeforeValidator(split_mixes), AfterValidator(check_mixes)] = (
         Field(
             default=(),
-            description="Also write a sum of targets, 'mixture' and 'residual', as NAME=a+b-c; "
-            "repeatable.",
+            description="Also write a sum of targets, 'mixture' and 'residual', as NAME=a+b-c or "
+            "NAME=a-0.5*b; repeatable.",
         )
     )
     preset: Annotated[
         tuple[Literal["karaoke", "acapella", "drumless", "bassless"], ...],
-        BeforeValidator(_split_names),
+        BeforeValidator(split_names),
     ] = Field(
         default=(),
         description="Write only this mix, and estimate only the targets that it needs: karaoke, "
@@ -262,20 +217,21 @@ class SeparationConfig(BaseModel):
         "{target}.{ext}'. Fields: {track} {target} {model} {ext} {artist} {title} {folder}; "
         "{folder} is the recording's.",
     )
-    format: Annotated[Literal["wav", "flac", "ogg", "opus", "mp3"], BeforeValidator(_lower)] = (
-        Field(default="wav", description="File format of the stems: wav, flac, ogg, opus or mp3.")
+    format: Annotated[
+        Literal["wav", "flac", "ogg", "opus", "mp3", "m4a"], BeforeValidator(lower)
+    ] = Field(
+        default="wav",
+        description="File format of the stems: wav, flac, ogg, opus, mp3 or m4a (AAC).",
     )
-    bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(_lower)] | None = Field(
+    bit_depth: Annotated[Literal["16", "24", "32f"], BeforeValidator(lower)] | None = Field(
         default=None,
         description="16, 24 or 32f (floating point). wav supports all three and defaults to 32f; "
         "flac supports 16 and 24 and defaults to 24.",
     )
-    quality: float | None = Field(
+    quality: Annotated[float | str | None, BeforeValidator(quality_of)] = Field(
         default=None,
-        ge=0,
-        le=10,
-        description="Quality of a lossy format, 0 (smallest) to 10 (best); if not given, 7 for "
-        "ogg, 4 for opus and 9 for mp3.",
+        description="Quality of a lossy format: 0 (smallest) to 10 (best), or a bit rate such as "
+        "320k; if not given, 7 for ogg, 4 for opus, 9 for mp3 and 5 for m4a.",
     )
     clip: Literal["none", "clamp", "rescale"] | None = Field(
         default=None,
@@ -283,7 +239,7 @@ class SeparationConfig(BaseModel):
         "one, rescale turns all stems of a track down by the same gain. If not given, none for "
         "32f and clamp otherwise.",
     )
-    sample_rate: Annotated[int | str, BeforeValidator(_check_rate)] = Field(
+    sample_rate: Annotated[int | str, BeforeValidator(check_rate)] = Field(
         default="input", description="Sample rate of the stems: input, model or a number of Hz."
     )
     tags: bool = Field(
@@ -343,7 +299,7 @@ def _sentence(detail: Any) -> str:
         return str(message)
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
-        return f"unknown option {name!r}"
+        return f"unknown option {name!r}{nearest(name, SeparationConfig.model_fields)}"
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"

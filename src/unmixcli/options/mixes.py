@@ -19,6 +19,9 @@ PRESETS = {
 }
 
 
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
+
+
 def split_mix(text: str) -> tuple[str, str]:
     """Split ``NAME=a+b-c`` into the name and the sum.
 
@@ -43,8 +46,10 @@ def split_mix(text: str) -> tuple[str, str]:
     return name, expression
 
 
-def parse_sum(name: str, expression: str, targets: Sequence[str]) -> list[tuple[int, str]]:
-    """Turn ``a+b-c`` into signed terms; a target's name may contain a minus.
+def parse_sum(name: str, expression: str, targets: Sequence[str]) -> list[tuple[float, str]]:
+    """Turn ``a+b-c`` into weighted terms; a target's name may contain a minus.
+
+    A term may have a gain: ``0.5*a``, ``a*0.5`` or ``a-6dB``.
 
     Parameters
     ----------
@@ -62,21 +67,34 @@ def parse_sum(name: str, expression: str, targets: Sequence[str]) -> list[tuple[
     Examples
     --------
     >>> parse_sum("backing", "mixture-vocals", ["vocals"])
-    [(1, 'mixture'), (-1, 'vocals')]
+    [(1.0, 'mixture'), (-1.0, 'vocals')]
+    >>> parse_sum("softer", "mixture-0.5*drums", ["drums"])
+    [(1.0, 'mixture'), (-0.5, 'drums')]
+    >>> parse_sum("softer", "drums-20dB", ["drums"])
+    [(0.1, 'drums')]
     """
     known = sorted({*targets, MIXTURE, *REST}, key=len, reverse=True)
-    term = re.compile(rf"\s*([+-]?)\s*({'|'.join(map(re.escape, known))})\s*(?=[+-]|$)")
-    terms: list[tuple[int, str]] = []
+    term = re.compile(
+        rf"\s*(?P<sign>[+-]?)\s*(?:(?P<before>{_NUMBER})\s*\*\s*)?"
+        rf"(?P<name>{'|'.join(map(re.escape, known))})"
+        rf"(?:\s*\*\s*(?P<after>{_NUMBER}))?(?:\s*(?P<decibels>[+-]\s*{_NUMBER})\s*dB)?"
+        r"\s*(?=[+-]|$)",
+        re.IGNORECASE,
+    )
+    terms: list[tuple[float, str]] = []
     position = 0
     while position < len(expression):
         found = term.match(expression, position)
-        if found is None or (terms and not found[1]):
+        if found is None or found["name"] not in known or (terms and not found["sign"]):
             wrong = expression[position:].strip()
             wrong = re.split(r"(?<=.)[+-]", wrong)[0].lstrip("+- ") or wrong
             raise UsageError(
                 f"mix {name}: {wrong!r} in {expression!r} is none of {', '.join(targets)}, "
-                f"{MIXTURE}, {REST[0]}; write it as a+b-c"
+                f"{MIXTURE}, {REST[0]}; write it as a+b-c, with gains as in a-0.5*b or a-6dB"
             )
-        terms.append((-1 if found[1] == "-" else 1, found[2]))
+        gain = float(found["before"] or 1) * float(found["after"] or 1)
+        if found["decibels"]:
+            gain *= 10 ** (float(re.sub(r"\s", "", found["decibels"])) / 20)
+        terms.append((-gain if found["sign"] == "-" else gain, found["name"]))
         position = found.end()
     return terms

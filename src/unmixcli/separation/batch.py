@@ -18,6 +18,7 @@ from ..options.config import SeparationConfig
 from ..stems.destination import Destination
 from ..stems.names import Claims
 from ..words import display, sentence_of
+from .forecast import Forecast
 from .inputs import Found, find_recordings, spool
 from .listening import missing_page
 from .order import Order
@@ -58,6 +59,8 @@ class Batch:
         Plugins and catalogue entries that could not be used.
     place : str
         Position of the current recording, such as ``3/100``; empty if there is only one.
+    forecast : Forecast
+        Estimates the time left for all recordings.
 
     Raises
     ------
@@ -83,6 +86,7 @@ class Batch:
         self._separator: Separator | None = None
         self.problems = self._registry.problems
         self.place = ""
+        self.forecast = Forecast()
 
     def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
         """Separate recordings; a failure does not stop the batch.
@@ -106,36 +110,41 @@ class Batch:
         self._claims = Claims(
             found.path for found in everything if isinstance(found, Found) and not found.is_stdin
         )
+        self.forecast = Forecast([_size(found) for found in everything])
         busy: list[tuple[int, Found]] = []
         for number, found in enumerate(everything, start=1):
             self._show_place(number, len(everything))
             if isinstance(found, UnmixError):
+                self.forecast.drop(number - 1)
                 yield Outcome(None, found)
                 continue
-            outcome = self._outcome(found)
+            outcome = self._outcome(found, number - 1)
             if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
                 busy.append((number, found))  # another run is working on it: continue with the rest
                 continue
             yield outcome
         for number, found in busy:
             self._show_place(number, len(everything))
-            while isinstance((outcome := self._outcome(found)).result, BusyError):
+            while isinstance((outcome := self._outcome(found, number - 1)).result, BusyError):
                 time.sleep(POLL_SECONDS)
             yield outcome
 
     def _show_place(self, number: int, count: int) -> None:
         self.place = f"{number}/{count}" if count > 1 else ""
 
-    def _outcome(self, found: Found) -> Outcome:
+    def _outcome(self, found: Found, place: int) -> Outcome:
         """Separate one recording; return any failure as its outcome."""
         source = str(found.path)
         try:
             destination, recording = self._open(found)
             if recording is None:
+                self.forecast.drop(place)
                 return Outcome(source, self._skipped(destination))
         except Exception as error:
+            self.forecast.drop(place)
             return Outcome(source, _failure(found, error))
         separator = self._load()  # without a model there is no going on
+        self.forecast.begin(place)
         try:
             try:
                 with self._watch(recording) as progress:
@@ -144,6 +153,8 @@ class Batch:
                 return Outcome(source, self._skipped(destination))
         except Exception as error:
             return Outcome(source, _failure(found, error))
+        finally:
+            self.forecast.finish()
         return Outcome(source, track)
 
     def _skipped(self, destination: Destination) -> Skipped:
@@ -183,8 +194,19 @@ class Batch:
         self._claims.claim(path, destination.stems.values())
         if config.skip_existing and not destination.missing(order.recipe):
             return destination, None
+        if not config.skip_existing:
+            destination.in_the_way(overwrite=config.overwrite)  # before a model is loaded
         recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
         return destination, recording
+
+
+def _size(found: Found | UnmixError) -> int:
+    if isinstance(found, UnmixError) or found.is_stdin:
+        return 0
+    try:
+        return found.path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _failure(found: Found, error: Exception) -> UnmixError:

@@ -20,8 +20,9 @@ def separate(
     alpha: float = 1.0,
     residual_model: bool = False,
     device: str = "cpu",
+    sample_rate: int | None = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """Separate audio that has the model's sample rate, like Open-Unmix's `separate`.
+    """Separate audio like Open-Unmix's `separate`.
 
     Parameters
     ----------
@@ -43,6 +44,8 @@ def separate(
         one target, as ``residual`` with several.
     device : str
         ``cpu``, ``cuda``, ``cuda:N``, ``mps`` or ``auto``.
+    sample_rate : int, optional
+        Of the audio, in Hz; the model's rate if not given.
 
     Returns
     -------
@@ -62,7 +65,5 @@ def separate(
     separator = Separator(
         model=model_name, targets=tuple(targets), residual=residual_model, device=device, **given
     )
-    if np.ndim(audio) != 3:
-        return separator.separate(audio)
-    parts = [separator.separate(np.asarray(item).T) for item in audio]
-    return {name: np.stack([part[name].T for part in parts]) for name in separator.stem_names}
+    rate = sample_rate or separator.sample_rate
+    return separator.separate(audio, rate, channels_first=np.ndim(audio) == 3)

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import platform
+import sys
+from pathlib import Path
+
 from ..errors import UsageError
+
+
+def likely_device() -> str:
+    """Return the kind of device that ``auto`` probably means, without importing torch."""
+    if sys.platform == "darwin":
+        return "mps" if platform.machine() == "arm64" else "cpu"
+    spec = importlib.util.find_spec("torch")
+    folders = (spec and spec.submodule_search_locations) or []
+    built = any(next(Path(folder, "lib").glob("*torch_cuda*"), None) for folder in folders)
+    # A build for CUDA is common on machines without a graphics card.
+    return "cuda" if built and _has_nvidia_driver() else "cpu"
+
+
+def _has_nvidia_driver() -> bool:
+    linux, windows = Path("/dev/nvidiactl"), Path("C:/Windows/System32/nvcuda.dll")
+    return linux.exists() or windows.exists()
 
 
 def resolve_device(name: str) -> str:

@@ -17,7 +17,7 @@ from ..files.documents import DocumentError, read_bytes
 from ..files.paths import exists, expand, is_folder, real
 from ..files.scratch import open_scratch, scratch_error
 from ..stems.manifest import MANIFEST, stems_in
-from ..words import display
+from ..words import display, plain
 
 # fmt: off
 EXTENSIONS = frozenset((
@@ -31,6 +31,7 @@ EXTENSIONS = frozenset((
 STDIN = "-"
 """The argument for standard input."""
 
+_ADDRESS = re.compile(r"(?:https?|ftp|s3|gs)://", re.IGNORECASE)
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -75,6 +76,12 @@ def find_recordings(arguments: Iterable[str | Path]) -> list[Found | UnmixError]
             words += _read_list(argument[1:])
         elif argument == STDIN:
             words.append(Found(Path(STDIN), is_stdin=True))
+        elif isinstance(argument, str) and _ADDRESS.match(argument):
+            words.append(
+                InputError(
+                    f"{plain(argument)} is an address: download it first, then name the file"
+                )
+            )
         elif argument == "":
             words.append(InputError('"" is not the name of a recording; write "." for this folder'))
         else:

@@ -147,7 +147,7 @@ class Order:
             registry,
             ranked,
             lambda one: order_of(one).plan.targets,
-            offline=config.offline,
+            offline=bool(config.offline),
             progress=progress,
         )
         card = chosen.known.card

@@ -16,7 +16,7 @@ from ..options.mixes import MIXTURE, PRESETS, REST, parse_sum, split_mix
 from ..words import nearest, twin
 
 Audio = NDArray[np.float32]
-Row = Mapping[str, int]
+Row = Mapping[str, float]
 """The weight of each of the model's stems, and of the mixture, in one output."""
 
 
@@ -40,7 +40,7 @@ class Plan:
     targets: tuple[str, ...]
     residual: bool
     names: tuple[str, ...]
-    parts: tuple[tuple[int, ...], ...]
+    parts: tuple[tuple[float, ...], ...]
 
     @classmethod
     def of(cls, config: SeparationConfig, card: ModelCard, estimates_residual: bool) -> Plan:
@@ -65,7 +65,7 @@ class Plan:
         if alone and not mixes:
             raise UsageError("there is no mix to write: add --mix or --preset")
         used = {term for _, terms in mixes for _, term in terms}
-        targets = config.targets or tuple(available)
+        targets = config.targets or card.usual
         if not config.targets and (alone or config.preset):
             needed = tuple(target for target in available if target in used)
             # If no target is named, the residual is the mixture minus all targets.
@@ -93,7 +93,7 @@ class Plan:
         needs = {term for row in (*rows.values(), *outputs) for term in row}
         asked = dict.fromkeys((*targets, *card.estimated))
         if config.sum != "none" and not card.rest:
-            needs.update(card.estimated)
+            needs.update(card.whole)
         estimated = tuple(target for target in asked if target in needs)
         columns = (*estimated, *([rest] if own else []), MIXTURE)
         parts = tuple(tuple(row.get(term, 0) for term in columns) for row in outputs)
@@ -114,7 +114,7 @@ class Plan:
         ndarray, shape (outputs, channels, samples)
         """
         count = len(self.targets) + self.residual
-        plain = tuple(tuple(int(k == n) for k in range(count + 1)) for n in range(count))
+        plain = tuple(tuple(float(k == n) for k in range(count + 1)) for n in range(count))
         if self.parts == plain:
             yield from stems
             return
@@ -132,7 +132,7 @@ class Plan:
                 # exactly the mixture minus the sum of the stems.
                 for part, term in zip(row, terms, strict=False):
                     if part:
-                        out[k] += part * term
+                        out[k] += np.float32(part) * term
             yield out
 
 
@@ -140,16 +140,16 @@ def _check_sum(config: SeparationConfig, card: ModelCard, targets: Sequence[str]
     """Refuse a `--sum` that the stems cannot have."""
     if config.sum == "none":
         return
-    if config.sum not in ("exact", *card.targets):
+    if config.sum not in ("exact", *card.usual):
         raise UsageError(
-            f"--sum {config.sum}: give none, exact or one of {', '.join(card.targets)}"
-            f"{nearest(config.sum, card.targets)}"
+            f"--sum {config.sum}: give none, exact or one of {', '.join(card.usual)}"
+            f"{nearest(config.sum, card.usual)}"
         )
     if card.rest:
         return  # they add up already: it is what the others leave
-    if len(card.targets) < 2 or (config.targets and set(targets) != set(card.targets)):
+    if len(card.usual) < 2 or (config.targets and set(targets) != set(card.usual)):
         raise UsageError(
-            f"--sum needs several stems, all that the model has: {', '.join(card.targets)}"
+            f"--sum needs several stems, all that the model has: {', '.join(card.usual)}"
         )
     if config.residual:
         raise UsageError("with --sum nothing remains, so there is no --residual to write")
@@ -164,20 +164,20 @@ def _mixes(config: SeparationConfig) -> list[tuple[str, str]]:
 def _row(target: str, card: ModelCard) -> Row:
     if target != card.rest:
         return {target: 1}
-    return {MIXTURE: 1} | dict.fromkeys(card.estimated, -1)
+    return {MIXTURE: 1} | dict.fromkeys(card.whole, -1)
 
 
-def _sum(start: Row, rows: Mapping[str, Row], sign: int) -> Row:
+def _sum(start: Row, rows: Mapping[str, Row], gain: float) -> Row:
     total = dict(start)
     for row in rows.values():
         for term, part in row.items():
-            total[term] = total.get(term, 0) + sign * part
+            total[term] = total.get(term, 0) + gain * part
     return total
 
 
-def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], rest: str) -> Row:
+def _mix(name: str, terms: Sequence[tuple[float, str]], rows: Mapping[str, Row], rest: str) -> Row:
     total: Row = {}
-    for sign, term in terms:
+    for gain, term in terms:
         if term == MIXTURE:
             row: Row = {MIXTURE: 1}
         elif term in rows:
@@ -186,5 +186,5 @@ def _mix(name: str, terms: Sequence[tuple[int, str]], rows: Mapping[str, Row], r
             row = rows[rest]
         else:
             raise UsageError(f"mix {name} needs the target {term}, which --targets leaves out")
-        total = _sum(total, {term: row}, sign)
+        total = _sum(total, {term: row}, gain)
     return total

@@ -32,6 +32,12 @@ class SeparatedTrack:
     gap: float | None = None
     """With ``sum``: how far the stems were from the mixture without it, in dB."""
 
+    def _repr_html_(self) -> str:
+        """Show a player for each stem in a notebook."""
+        from ..page.players import players  # here, because it encodes sound
+
+        return players(f"{self.source.name}, {self.model}", self.stems)
+
 
 @dataclass(frozen=True)
 class Skipped:

@@ -10,33 +10,40 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio.arrays import ArrayRecording
 from ..audio.reading import Excerpt, open_excerpt
-from ..audio.resampling import AdaptedMixture, Recording, blocks_at, length_at
+from ..audio.resampling import Recording, length_at
 from ..audio.writing import Shape, refuse_existing
 from ..errors import UsageError
-from ..models.contract import Contract
+from ..models.contract import check_model
 from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
+from ..options.keywords import Options
 from ..page import page_path
-from ..signal.closing import Gap, put_onto, spread
+from ..signal.closing import Gap
 from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
+from .flow import stems_of
+from .forms import Form, check_rate
 from .listening import make_page
 from .order import Order
 from .precision import resolve_precision
 from .results import SeparatedTrack
 
 if TYPE_CHECKING:
+    import torch
+
     from ..models.store import Report
+    from .forms import AudioLike
 
 log = logging.getLogger("unmixcli")
 
@@ -75,7 +82,7 @@ class Separator:
         config: SeparationConfig | None = None,
         *,
         fetch_progress: Report | None = None,
-        **options: Any,
+        **options: Unpack[Options],
     ) -> None:
         if config is not None and options:
             raise UsageError("give either a config or single options, not both")
@@ -90,6 +97,19 @@ class Separator:
         separator._load(order, registry, fetch_progress)
         return separator
 
+    def __repr__(self) -> str:
+        config = self.config
+        given = {
+            name: value
+            for name, field in type(config).model_fields.items()
+            if (value := getattr(config, name)) != field.default or name == "model"
+        }
+        return f"Separator({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the order; the copy loads the model again."""
+        return _reload, (type(self), self.order)
+
     def _load(self, order: Order, registry: Registry, fetch_progress: Report | None) -> None:
         config = order.config
         self.order = order
@@ -103,9 +123,10 @@ class Separator:
             order.plan.targets,
             device,
             precision=self.precision,
-            offline=config.offline,
+            offline=bool(config.offline),
             progress=fetch_progress,
         )
+        check_model(self._model, self.card.name, self.card.plugin)
         if order.idle:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in order.idle)
             log.warning("%s has no effect: %s has no such option", flags, self.card.name)
@@ -125,53 +146,137 @@ class Separator:
         """The model's rate in Hz; recordings may have any rate."""
         return self._model.sample_rate
 
+    @overload
     def separate(
         self,
         audio: NDArray[Any],
+        sample_rate: int,
+        progress: Progress | None = None,
+        *,
+        channels_first: bool = False,
+    ) -> dict[str, NDArray[np.float32]]: ...
+
+    @overload
+    def separate(
+        self,
+        audio: torch.Tensor,
+        sample_rate: int,
+        progress: Progress | None = None,
+        *,
+        channels_first: bool = False,
+    ) -> dict[str, torch.Tensor]: ...
+
+    def separate(
+        self,
+        audio: AudioLike,
         sample_rate: int | None = None,
         progress: Progress | None = None,
-    ) -> dict[str, NDArray[np.float32]]:
-        """Separate an array.
+        *,
+        channels_first: bool = False,
+    ) -> dict[str, Any]:
+        """Separate an array or a tensor.
 
         The config's ``start`` and ``duration`` apply; its options for files do not.
 
         Parameters
         ----------
-        audio : ndarray, shape (samples,) or (samples, channels)
-            Floating point; full scale is 1. Only the first two channels are used.
-        sample_rate : int, optional
-            In Hz; the model's rate if not given.
+        audio : ndarray or torch.Tensor, shape (samples,) or (samples, channels)
+            Floating point with full scale 1, or integers of 8, 16 or 32 bits.
+            Only the first two channels are used.
+        sample_rate : int
+            In Hz.
         progress : callable, optional
             Takes the stage and the fraction done, 0 to 1.
+        channels_first : bool
+            Read the axes as (channels, samples) or (batch, channels, samples).
 
         Returns
         -------
-        dict of str to ndarray, float32
-            The stems, keyed by `stem_names`, each in the shape of the audio.
+        dict of str to ndarray or torch.Tensor, float32
+            The stems, keyed by `stem_names`, each in the shape of the audio, and
+            on its device if it is a tensor.
 
         Raises
         ------
+        UsageError
+            If the sample rate is missing or impossible.
         InputError
             If the audio is empty, not finite or of another shape or type.
         """
+        rate = check_rate(sample_rate)
+        form, recordings = Form.split(audio, channels_first)
+        report = progress or ignore
+        parts = []
+        for k, one in enumerate(recordings):
+            done = k / len(recordings)
+
+            def share(stage: str, fraction: float, done: float = done) -> None:
+                report(stage, done + fraction / len(recordings))
+
+            parts.append(self._separate_one(one, rate, share))
+        return form.join(parts)
+
+    def _separate_one(
+        self, audio: NDArray[Any], sample_rate: int, progress: Progress
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the stems of one recording, shape (channels, samples)."""
         config = self.config
-        recording = ArrayRecording.of(
-            audio, sample_rate or self.sample_rate, config.start, config.duration
-        )
+        recording = ArrayRecording.of(audio, sample_rate, config.start, config.duration)
         shape = (len(self.stem_names), recording.channels, recording.length)
         result = np.empty(shape, np.float32)
         done = 0
-        for block in self._outputs(recording, recording.sample_rate, progress or ignore, Gap()):
+        for block in self._outputs(recording, recording.sample_rate, progress, Gap()):
             result[..., done : done + block.shape[-1]] = block
             done += block.shape[-1]
-        return {
-            name: stem[0] if np.ndim(audio) == 1 else stem.T
-            for name, stem in zip(self.stem_names, result, strict=True)
-        }
+        return dict(zip(self.stem_names, result, strict=True))
+
+    def stream(
+        self,
+        recording: str | PathLike[str] | NDArray[Any],
+        sample_rate: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[dict[str, NDArray[np.float32]]]:
+        """Separate a recording and yield its stems block by block, in little memory.
+
+        Parameters
+        ----------
+        recording : str, path or ndarray
+            A file, or an array of shape (samples,) or (samples, channels).
+        sample_rate : int, optional
+            Of an array, in Hz.
+        progress : callable, optional
+            Takes the stage and the fraction done, 0 to 1.
+
+        Yields
+        ------
+        dict of str to ndarray, shape (samples, channels), float32
+            Consecutive blocks of all stems, keyed by `stem_names`, at the rate of
+            the recording or of the config's ``sample_rate``. The first one comes
+            after the whole recording was read once.
+
+        Raises
+        ------
+        UsageError, InputError
+            See `separate` and `separate_file`.
+        """
+        config = self.config
+        source: Recording
+        if isinstance(recording, (str, PathLike)):
+            source = open_excerpt(Path(recording), config.start, config.duration, config.temp_dir)
+            rate = self._shape(source).sample_rate
+        else:
+            rate = check_rate(sample_rate)
+            _, (audio,) = Form.split(recording, channels_first=False)
+            source = ArrayRecording.of(audio, rate, config.start, config.duration)
+        for block in self._outputs(source, rate, progress or ignore, Gap()):
+            yield {
+                name: np.ascontiguousarray(stem.T)
+                for name, stem in zip(self.stem_names, block, strict=True)
+            }
 
     def separate_file(
         self,
-        recording: str | Path | Excerpt,
+        recording: str | PathLike[str] | Excerpt,
         progress: Progress | None = None,
         *,
         destination: Destination | None = None,
@@ -259,29 +364,8 @@ class Separator:
     def _outputs(
         self, recording: Recording, sample_rate: int, progress: Progress, gap: Gap
     ) -> Iterator[Block]:
-        """Yield the stems and mixes of a recording in blocks, with its channels."""
-        model, plan, request = self._model, self.order.plan, self.order.request
-        mixture = AdaptedMixture(recording, model.sample_rate, model.channels or recording.channels)
-        contract = Contract(
-            self.card.name,
-            self.card.plugin,
-            len(plan.targets) + plan.residual,
-            mixture.channels,
-            mixture.length,
-        )
-        stems = contract.enforce(lambda: model.separate(mixture, request, progress))
-        restored = mixture.restore(stems, sample_rate)
-        length = length_at(recording, sample_rate)
-        closed = self._close(restored, blocks_at(recording, sample_rate), length, gap)
-        return plan.mix(closed, blocks_at(recording, sample_rate))
+        return stems_of(self._model, self.card, self.order, recording, sample_rate, progress, gap)
 
-    def _close(
-        self, stems: Iterator[Block], mixture: Iterator[Block], length: int, gap: Gap
-    ) -> Iterator[Block]:
-        """Make the stems add up to the mixture, if that is asked for."""
-        wanted = self.config.sum
-        if wanted == "none" or self.card.rest:
-            return stems
-        if wanted == "exact":
-            return spread(stems, mixture, length, gap)
-        return put_onto(stems, mixture, self.order.plan.targets.index(wanted), gap)
+
+def _reload(kind: type[Separator], order: Order) -> Separator:
+    return kind.of(order, Registry())

@@ -115,7 +115,11 @@ def block_sizes(frames: int, size: int, window: int = 0) -> list[int]:
 
 
 def frame_blocks(
-    blocks: Iterable[Audio], length: int, framing: Framing, sizes: Iterable[int]
+    blocks: Iterable[Audio],
+    length: int,
+    framing: Framing,
+    sizes: Iterable[int],
+    context: int = 0,
 ) -> Iterator[tuple[int, Audio]]:
     """Cut a stream of audio into stretches with the given numbers of frames.
 
@@ -128,14 +132,16 @@ def frame_blocks(
     framing : Framing
     sizes : iterable of int
         Frames of each stretch; together at most ``framing.frames(length)``.
+    context : int
+        Frames that each stretch has in addition on either side, if the signal has them.
 
     Yields
     ------
     first : int
-        Index of the stretch's first frame.
+        Index of the stretch's first frame, its context left out.
     stretch : ndarray, shape (channels, framing.samples(frames))
         The input of `stft` for those frames. Stretches overlap by
-        ``n_fft - hop`` samples, so each can be transformed by itself.
+        ``n_fft - hop`` samples and the context, so each can be transformed by itself.
 
     Raises
     ------
@@ -143,10 +149,13 @@ def frame_blocks(
         If the blocks end before ``length``.
     """
     reader = BlockReader(_extend(blocks, length, framing))
+    total = framing.frames(length)
     first = 0
     for frames in sizes:
-        start = first * framing.hop
-        stretch = reader.read(start, start + framing.samples(frames))
+        begin = max(0, first - context)
+        end = min(first + frames + context, total)
+        start = begin * framing.hop
+        stretch = reader.read(start, start + framing.samples(end - begin))
         yield first, np.ascontiguousarray(stretch)
         first += frames
 

@@ -136,6 +136,20 @@ class Destination:
         OutputError
             If other files are in the way.
         """
+        reason = self.missing(recipe) if skip_existing and not overwrite else ""
+        replaced = self.in_the_way(overwrite=overwrite or reason is None, reason=reason or "")
+        if reason is None:
+            raise DoneError(f"the stems of {display(self.recording)} already exist")
+        return replaced
+
+    def in_the_way(self, *, overwrite: bool, reason: str = "") -> set[Path]:
+        """Return the files that may be replaced; ``reason`` says why others are not good enough.
+
+        Raises
+        ------
+        OutputError
+            If other files are in the way.
+        """
         paths = list(self.stems.values())
         recording = identity(self.recording)
         for path in paths:
@@ -147,10 +161,7 @@ class Destination:
         if overwrite:
             return set(paths)
         replaced = self.manifest.half_made(paths)
-        reason = self.missing(recipe) if skip_existing else ""
-        if reason is None:
-            raise DoneError(f"the stems of {display(self.recording)} already exist")
-        refuse_existing(paths, replaced, reason or "")
+        refuse_existing(paths, replaced, reason)
         return replaced
 
 

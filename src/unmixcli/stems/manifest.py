@@ -246,6 +246,19 @@ def stems_in(folder: Path) -> set[Path]:
     }
 
 
+def model_of(stems: Iterable[Path]) -> str:
+    """Return the model that the records name for these stems; empty if none or several do."""
+    wanted = set(stems)
+    found = {
+        str(entry.get("model", ""))
+        for folder in {path.parent for path in wanted}
+        for path in folder.glob(f".*{MANIFEST}")
+        for entry in _read(path)
+        if wanted & {folder / name for name in entry["stems"]}
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     """Read the entries; an invalid file has none."""
     try:

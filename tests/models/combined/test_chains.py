@@ -52,6 +52,27 @@ def test_a_chain_is_its_stages_by_hand(length, channels, size, block):
     assert np.array_equal(stems, np.stack(expected))
 
 
+def test_the_rest_of_overlapping_targets_lacks_only_the_usual_ones():
+    gains = {"vocals": 0.25, "lead": 0.125, "drums": 0.5}
+    heads = toy(
+        "heads",
+        *("vocals", "lead", "drums", "other"),
+        default_targets=("vocals", "drums", "other"),
+        rest="other",
+        parameters=gains,
+    )
+    toys = Toys()
+    registry = registry_of(heads, plugin=toys)
+    known = registry.compose("two", {"stages": [{"model": "heads", "keep": ["other", "lead"]}]})
+    mixture = noise(5000)
+    other, lead = separate(registry, known, mixture)
+    assert np.array_equal(lead, mixture / 8)
+    assert np.allclose(other, mixture / 4, atol=1e-7)
+    assert toys.loaded[-1].targets == ("vocals", "lead", "drums")
+    registry.load_model("heads")
+    assert toys.loaded[-1].targets == ("vocals", "drums")
+
+
 def test_only_the_stages_that_are_needed_run():
     toys = Toys()
     registry = registry_of(VOICES, BAND, PARTS, plugin=toys)

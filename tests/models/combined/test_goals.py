@@ -25,8 +25,11 @@ def remote(server, name, *targets, there=True, **more):
     return card.model_copy(update={"licence": more.get("licence", "MIT")})
 
 
+COSTS = {"scnet-large": 12, "scnet": 4, "hdemucs": 0.8, "umxhq": 0.15, "umx-synth": 0.05}
+
+
 def local(name, *targets, **more):
-    return toy(name, *(targets or FOUR), **more)
+    return toy(name, *(targets or FOUR), cost=COSTS.get(name), **more)
 
 
 def chosen(registry, **options):
@@ -44,13 +47,13 @@ def test_the_table_speaks_of_models_and_presets_that_exist():
     assert all(f"'{goal}'" in str(literal) for goal in goals())
     for goal in goals().values():
         for choice in goal.choices:
-            assert choice.model in {*shipped_names(), "htdemucs", "htdemucs_ft", "htdemucs_6s"}
+            assert choice.model in shipped_names()
             assert (choice.preset or goal.preset or "karaoke") in PRESETS
 
 
 def test_quality_first_as_far_as_effort_allows(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    names = ["scnet-large", "scnet", "hdemucs", "umxhq", "umx-synth"]
+    names = ["scnet-large", "scnet", "htdemucs", "umxhq", "umx-synth"]
     registry = registry_of(*(local(name) for name in names), shipped=True)
     assert power_of("cpu") == 2
     ranked = rank(registry, "stems", "cpu")
@@ -163,3 +166,11 @@ def test_a_goal_or_a_model_not_both(home):
     (home / "config.toml").write_text('goal = "stems"')
     config = Settings.load({"model": "umxl"}).config()
     assert (config.model, config.goal) == ("umxl", None)
+
+
+def test_a_default_run_is_told_once_how_to_get_better_stems():
+    registry = registry_of(local("umxhq"), shipped=True)
+    order = Order.of(SeparationConfig.parse(device="cpu"), registry).settled(registry)
+    assert order.card.name == "umxhq" and "--for stems" in order.note
+    named = Order.of(SeparationConfig.parse(model="umxhq"), registry)
+    assert not named.settled(registry).note

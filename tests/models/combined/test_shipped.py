@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+import demucs_networks
 import mdx23cs
 import roformers
 import scnets
 from combinations import separate
 from streams import noise
 from toys import entry
-from unmixcli.models import combined, mdx23c, roformer, scnet
-from unmixcli.models.cards import ModelCard
+from unmixcli.models import combined, demucs, mdx23c, roformer, scnet
+from unmixcli.models.cards import ModelCard, Weights
 from unmixcli.models.catalogue import shipped_cards
 from unmixcli.models.registry import Registry
 
 pytest.importorskip("bs_roformer")
 pytest.importorskip("pymss_core")
+pytest.importorskip("demucs")
 
 RATE = 8000
 
@@ -53,6 +55,15 @@ def small(
     return helper.card(path, **kept | fields)
 
 
+def small_demucs(folder: Path, name: str) -> ModelCard:
+    """A shipped card of Demucs with one small network for all of its targets."""
+    real = next(card for card in shipped_cards("demucs") if card.name == name)
+    network = demucs_networks.network(sources=list(real.targets))
+    path = demucs_networks.save_package(network, folder)
+    weights = (Weights(file=path.name, path=path),)
+    return real.model_copy(update={"sample_rate": RATE, "weights": weights})
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     folder = tmp_path_factory.mktemp("small")
@@ -63,7 +74,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
                      lambda: roformers.bs_roformer(num_stems=stems), **fields)  # fmt: skip
 
     mega = next(card for card in shipped_cards("roformer") if card.name == "mvsep-mega")
-    heads = {target: k for k, target in enumerate(mega.targets)}
+    heads = {target: k for k, target in enumerate(mega.estimated)}
     rofos = [
         of("melband-kim"),
         of("bs-vocals-anvuew"),
@@ -74,6 +85,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     drums = small(folder, "drumsep-5", "mdx23c", mdx23cs, mdx23cs.mdx23c)
     plugins = {
         "roformer": Family(roformer.plugin, rofos),
+        "demucs": Family(
+            demucs.plugin, [small_demucs(folder, name) for name in ("htdemucs_ft", "htdemucs_6s")]
+        ),
         "scnet": Family(scnet.plugin, [large]),
         "mdx23c": Family(mdx23c.plugin, [drums]),
         "ensemble": combined.ensemble,
@@ -86,6 +100,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     ("name", "targets"),
     [
         ("vocals-pair", ("vocals", "instrumental")),
+        ("stems-pair", ("drums", "bass", "other", "vocals")),
+        ("six-stems", ("vocals", "drums", "bass", "guitar", "piano", "other")),
         ("drum-parts", ("kick", "snare", "toms", "hihat", "cymbals")),
         ("lead-and-backing", ("instrumental", "lead-vocals", "backing-vocals")),
         ("clean-vocals", ("vocals",)),

@@ -180,7 +180,8 @@ REFUSED = [
     (kwargs(channels_time=5), "channels_time must be that of the spectrogram"),
     (kwargs(nfft=24), "nfft"),
     (kwargs(sources=[*SOURCES, "piano"]), "the shape"),
-    (kwargs(t_max_positions=1, t_emb="scaled"), "it lacks crosstransformer.position_embeddings"),
+    (kwargs(t_emb="scaled"), "it lacks crosstransformer.position_embeddings"),
+    (kwargs(t_max_positions=1, t_emb="scaled"), "t_max_positions is less than the 61 places"),
 ]
 
 
@@ -206,6 +207,14 @@ def test_a_hybrid_that_never_merges(tmp_path: Path) -> None:
     arguments = hybrid._init_args_kwargs[1] | {"depth": 2}
     path = save_content(package(hybrid, kwargs=arguments), tmp_path)
     with pytest.raises(ModelError, match=r"sizes do not go together \(depth 2 is too small"):
+        open_and_build(path)
+
+
+def test_attention_over_far_too_many_frames(tmp_path: Path) -> None:
+    hybrid = network("HDemucs", nfft=256, depth=4, dconv_attn=3)
+    arguments = hybrid._init_args_kwargs[1] | {"segment": 120, "samplerate": 44100}
+    path = save_content(package(hybrid, kwargs=arguments), tmp_path)
+    with pytest.raises(ModelError, match="attention over 82687 frames takes too much memory"):
         open_and_build(path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from demucs_networks import RATE, SOURCES, network, save_content, save_package, save_safetensors
@@ -172,6 +173,8 @@ def test_what_is_no_repository(tmp_path: Path) -> None:
         ({"weights": [[1, 1, 1, "a"]] * 3}, "weights has something that is no number"),
         ({"weights": [[1, 1, 1, float("nan")]] * 3}, "weights has something that is no number"),
         ({"weights": 3}, "a list for each of the 3 models"),
+        ({"weights": [[1, 1, 1, 0]] * 3}, "the weights for vocals add up to nothing"),
+        ({"weights": [[1, -1, 1, 1]] * 3}, "the weights for bass add up to nothing"),
         ({"segment": "long"}, "segment is 'long', not a number of seconds"),
         ({"segment": -1}, "segment is -1, not a number of seconds"),
     ],
@@ -181,12 +184,6 @@ def test_bags_that_are_refused(repository: Path, content: dict[str, Any], words:
     with pytest.raises(ModelError, match=words) as caught:
         plugin.file_card(path)
     assert str(path) in str(caught.value)
-
-
-def test_a_stem_that_nothing_counts_for(repository: Path) -> None:
-    card = plugin.file_card(write_bag(repository, weights=[[1, 1, 1, 0]] * 3))
-    with pytest.raises(ModelError, match="add up to nothing"):
-        separate(card, noise(100))
 
 
 def test_yaml_that_asks_for_objects(repository: Path) -> None:
@@ -220,3 +217,19 @@ def test_a_package_that_wants_to_run_code(tmp_path: Path, monkeypatch: pytest.Mo
     path = save_content({"klass": Code(), "args": (), "kwargs": {}, "state": {}}, tmp_path)
     with pytest.raises(ModelError, match=r"run code from inside the file \(__?builtin.*print\)"):
         Registry().resolve(str(path))
+
+
+def test_the_command(tmp_path: Path, networks: list[Any], run: Any) -> None:
+    path = save_package(network(samplerate=44100, segment=1, nfft=512), tmp_path)
+    soundfile.write("song.wav", noise(60_000).T, 44100, subtype="FLOAT")
+    asked = ("separate", "song.wav", "-m", path, "-o", "out", "--device", "cpu")
+    result = run(*asked, "--targets", "vocals", "--residual")
+    assert result.code == 0, result.err
+    assert "warning" not in result.err
+    stems = [soundfile.read(f"out/song/{name}.wav")[0] for name in ("vocals", "accompaniment")]
+    np.testing.assert_allclose(sum(stems), soundfile.read("song.wav")[0], atol=1e-6)
+    described = run("models", "info", path).out
+    assert " segment   number " in described
+    assert "None" not in described
+    result = run(*asked, "--option", "segment=1.5", "--overwrite")
+    assert "option segment of 955717e8-" in result.error

@@ -214,6 +214,12 @@ def test_a_card_that_is_wrong(files: list[Path], fields: Any, words: str | None)
         load(described, described.targets)
 
 
+def test_a_target_without_a_file(files: list[Path]) -> None:
+    weights = [{"file": files[0].name, "path": files[0], "targets": ["bass"]}]
+    with pytest.raises(ModelError, match="badly described: none of its files is for drums"):
+        load(card((), weights=weights), ["bass", "drums"])
+
+
 def test_targets_and_their_order(networks: list[Any], files: list[Path]) -> None:
     audio = noise(9000)
     expected = separate_whole(networks[0], audio, overlap=0.25)

@@ -9,11 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from networks import JOINT_HEADER, TARGETS, State, joint_edges, joint_state, write_joint
+from networks import (
+    JOINT_HEADER,
+    TARGETS,
+    State,
+    joint_edges,
+    joint_state,
+    refinement_state,
+    write_joint,
+)
 from openunmix_models import load, run
 from streams import noise
 from unmixcli.errors import ModelError
-from unmixcli.models.openunmix import recurrence, streaming
+from unmixcli.models.openunmix import filtering, recurrence, streaming
 
 
 def masks(state: State, spectrum: torch.Tensor) -> torch.Tensor:
@@ -32,9 +40,27 @@ def masks(state: State, spectrum: torch.Tensor) -> torch.Tensor:
     y = torch.cat([x, lstm(x)[0]], -1)
     z = torch.relu(y @ state["fc2.weight"].T + state["fc2.bias"])
     logits = z @ state["fc3.weight"].T + state["fc3.bias"]
+    if "refine.position" in state:
+        logits = refined(state, features, logits)
     shared = logits.view(len(x), 4, 2, -1).softmax(1)
     widths = torch.tensor(edges).diff()
     return shared.repeat_interleave(widths, -1).permute(1, 2, 3, 0)
+
+
+def refined(state: State, features: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """The logits and what three convolutions over frames and bands add to them."""
+    count = len(logits)
+    local = (features - features.mean(1, keepdim=True)) / 4
+    x = torch.cat([local.view(count, 4, -1), logits.view(count, 8, -1)], 1).transpose(0, 1)
+    for n in (1, 2, 3):
+        layer = torch.nn.Conv2d(*state[f"refine.conv{n}.weight"].shape[1::-1], (3, 3, 1)[n - 1],
+                                padding="same")  # fmt: skip
+        layer.load_state_dict({key: state[f"refine.conv{n}.{key}"] for key in ("weight", "bias")})
+        x = layer(x)
+        if n == 1:
+            x = x + state["refine.position"]
+        x = x.relu() if n < 3 else x
+    return logits + x.transpose(0, 1).reshape(count, -1)
 
 
 @torch.no_grad()
@@ -53,16 +79,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_joint(tmp_path_factory.mktemp("joint"), joint_state())
 
 
-def test_stems_are_those_of_the_definition(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("added", [{}, refinement_state()], ids=["plain", "refined"])
+def test_stems_are_those_of_the_definition(
+    added: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = joint_state() | added
     samples = noise(300000)
     samples[:, 150000:] = samples[:1, 150000:]  # the second half is mono: no side signal at all
-    expected = whole(joint_state(), samples)
-    model = load(folder, TARGETS)
+    expected = whole(state, samples)
+    model = load(write_joint(tmp_path, state), TARGETS)
     np.testing.assert_allclose(run(model, samples, niter=0), expected, rtol=0, atol=1e-5)
     monkeypatch.setattr(streaming, "ANALYSIS_FRAMES", 11)
     monkeypatch.setattr(streaming, "SYNTHESIS_FRAMES", 13)
     monkeypatch.setattr(recurrence, "BLOCK_FRAMES", 17)
     np.testing.assert_allclose(run(model, samples, niter=0), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [23, 600])
+def test_refined_masks_do_not_depend_on_blocks(
+    window: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the EM's windows cut the track, and where a window is read in several blocks."""
+    samples = noise(300000)
+    folder = write_joint(tmp_path, joint_state() | refinement_state())
+    found = []
+    for size in (256, 7):
+        monkeypatch.setattr(streaming, "SYNTHESIS_FRAMES", size)
+        monkeypatch.setattr(filtering, "LONG_WINDOW", 40)
+        model = load(folder, TARGETS)
+        found.append(run(model, samples, niter=1, wiener_win_len=window))
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-5)
 
 
 def test_stems_add_up(folder: Path) -> None:
@@ -112,6 +158,9 @@ def broken(kind: str) -> tuple[State, dict[str, str]]:
         del state["lstm.bias_hh_l1"]
     elif kind == "foreign":
         state["encoder"] = torch.zeros(3)
+    elif kind == "refined":
+        state |= refinement_state()
+        del state["refine.conv2.bias"]
     elif kind == "bands":
         state["band_edges"] = state["band_edges"] + 1
     elif kind == "targets":
@@ -126,6 +175,7 @@ def broken(kind: str) -> tuple[State, dict[str, str]]:
         ("shape", "fc2"),
         ("missing", "lstm.bias_hh_l1"),
         ("foreign", "encoder"),
+        ("refined", "refine.conv2.bias"),
         ("bands", "do not cover"),
         ("targets", "does not match the description"),
     ],

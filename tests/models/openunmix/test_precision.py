@@ -37,7 +37,7 @@ def test_auto_is_float32_on_a_processor() -> None:
 
 
 def test_a_model_without_it_is_named() -> None:
-    with pytest.raises(UsageError, match="tiny does not run in bfloat16, only in float32"):
+    with pytest.raises(UsageError, match="tiny does not support bfloat16, only float32"):
         precision.resolve_precision("bfloat16", "cpu", ("float32",), "tiny")
 
 

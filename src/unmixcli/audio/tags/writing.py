@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import mutagen
 from mutagen import id3
 from mutagen.flac import FLAC, Picture
+from mutagen.mp4 import MP4, MP4Cover
 from mutagen.oggopus import OggOpus
 from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
@@ -29,7 +31,7 @@ def write_tags(path: Path, format: str, tags: Tags) -> None:
     path : Path
         Its name does not matter.
     format : str
-        wav, flac, ogg, opus or mp3.
+        wav, flac, ogg, opus, mp3 or m4a.
     tags : Tags
 
     Raises
@@ -101,6 +103,21 @@ def _write_ogg(path: Path, wanted: Tags, kind: Callable[[Path], Any]) -> None:
     file.save()
 
 
+def _write_m4a(path: Path, wanted: Tags) -> None:
+    file = MP4(path)
+    for name, value in wanted.texts.items():
+        key = TEXTS[name].mp4
+        if key in ("trkn", "disk"):
+            if numbers := re.match(r"(\d{1,4})(?:/(\d{1,4}))?", value):
+                file[key] = [(int(numbers[1]), int(numbers[2] or 0))]
+        else:
+            file[key] = [value]
+    if wanted.cover:
+        kind = MP4Cover.FORMAT_PNG if "png" in wanted.cover.mime else MP4Cover.FORMAT_JPEG
+        file["covr"] = [MP4Cover(wanted.cover.data, imageformat=kind)]
+    file.save()
+
+
 def _picture(cover: Cover) -> Picture:
     picture = Picture()
     picture.type = FRONT
@@ -115,4 +132,5 @@ _WRITERS: dict[str, Callable[[Path, Tags], None]] = {
     "ogg": lambda path, tags: _write_ogg(path, tags, OggVorbis),
     "opus": lambda path, tags: _write_ogg(path, tags, OggOpus),
     "mp3": _write_mp3,
+    "m4a": _write_m4a,
 }

@@ -24,8 +24,8 @@ class _Stage:
     part: KnownModel
     names: dict[str, str]
     """Its targets, and their names in the chain."""
-    terms: list[tuple[int, int, str]]
-    """Its input: for each term the sign, the stage (-1 for the mixture) and the stem's name."""
+    terms: list[tuple[float, int, str]]
+    """Its input: for each term the gain, the stage (-1 for the mixture) and the stem's name."""
     keep: tuple[str, ...] = ()
 
     @property
@@ -74,7 +74,7 @@ def compose_chain(
     parameters = {
         "stages": [
             {
-                "input": [[sign, place.get(source, -1), own] for sign, source, own in stage.terms],
+                "input": [[gain, place.get(source, -1), own] for gain, source, own in stage.terms],
                 "names": stage.names,
                 "keep": list(stage.keep),
             }
@@ -102,7 +102,7 @@ def _begin(name: str, number: int, table: StageTable, find: Find) -> _Stage:
     return _Stage(number, table, part, names, [])
 
 
-def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int, int, str]]:
+def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[float, int, str]]:
     """Work out the input of a stage."""
     where = f"{name}, stage {stage.number + 1}"
     there = {own for other in stages if other is not stage for own in other.names.values()}
@@ -114,9 +114,9 @@ def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int
             f"{', '.join([MIXTURE, *sorted(there)])}"
         ) from None
     found = []
-    for sign, term in terms:
+    for gain, term in terms:
         if term == MIXTURE:
-            found.append((sign, -1, MIXTURE))
+            found.append((gain, -1, MIXTURE))
             continue
         makers = [s for s in stages if s is not stage and term in s.names.values()]
         # If only one of several stems with this name is kept, use that one.
@@ -129,7 +129,7 @@ def _terms(name: str, stage: _Stage, stages: Sequence[_Stage]) -> list[tuple[int
                 f'names = {{{term} = "..."}}'
             )
         own = next(own for own, ours in makers[0].names.items() if ours == term)
-        found.append((sign, makers[0].number, own))
+        found.append((gain, makers[0].number, own))
     return found
 
 

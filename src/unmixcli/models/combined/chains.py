@@ -32,8 +32,8 @@ class _Stage:
 
     number: int
     part: Part
-    terms: tuple[tuple[int, Key], ...]
-    """Its input: signed stems."""
+    terms: tuple[tuple[float, Key], ...]
+    """Its input: weighted stems."""
     outputs: dict[str, str]
     """For each target of the chain that it estimates, its own name for it."""
 
@@ -64,7 +64,7 @@ class Chain:
             if model is None:
                 continue
             part = Part(member.card, model, member.targets_for(targets))
-            terms = tuple((sign, (source, own)) for sign, source, own in stage["input"])
+            terms = tuple((gain, (source, own)) for gain, source, own in stage["input"])
             kept = {ours: own for own, ours in stage["names"].items() if ours in stage["keep"]}
             outputs = {ours: own for ours, own in kept.items() if ours in targets}
             self._stages.append(_Stage(k, part, terms, outputs))
@@ -126,19 +126,19 @@ class Chain:
 
 
 def _input(
-    terms: Sequence[tuple[int, Key]], audio: dict[Key, Mixture], mixture: Mixture
+    terms: Sequence[tuple[float, Key]], audio: dict[Key, Mixture], mixture: Mixture
 ) -> Mixture:
     """Return the input of a stage: a stem, or a sum of stems."""
     if len(terms) == 1 and terms[0][0] == 1:
         return audio[terms[0][1]]
-    return _Sum(tuple((sign, audio[key]) for sign, key in terms), mixture)
+    return _Sum(tuple((gain, audio[key]) for gain, key in terms), mixture)
 
 
 @dataclass(frozen=True)
 class _Sum:
-    """A signed sum of audio, with the rate and channels of the chain's mixture."""
+    """A weighted sum of audio, with the rate and channels of the chain's mixture."""
 
-    terms: tuple[tuple[int, Mixture], ...]
+    terms: tuple[tuple[float, Mixture], ...]
     mixture: Mixture
 
     @property
@@ -155,15 +155,15 @@ class _Sum:
 
     def blocks(self) -> Iterator[Block]:
         readers = [
-            (sign, BlockReader(_at(term.blocks(), (term.sample_rate, term.channels), self.mixture)))
-            for sign, term in self.terms
+            (gain, BlockReader(_at(term.blocks(), (term.sample_rate, term.channels), self.mixture)))
+            for gain, term in self.terms
         ]
         step = 65536
         for first in range(0, self.length, step):
             end = min(first + step, self.length)
             total = np.zeros((self.channels, end - first), np.float32)
-            for sign, reader in readers:
-                total += sign * reader.read(first, end)
+            for gain, reader in readers:
+                total += np.float32(gain) * reader.read(first, end)
             yield total
 
 

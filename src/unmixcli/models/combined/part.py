@@ -79,13 +79,14 @@ class Part:
         return contract.enforce(lambda: model.separate(adapted, request, progress))
 
     def _pick(self, stems: Iterator[Block], mixture: Mixture) -> Generator[Block, None, None]:
-        """Pick the wanted targets; the rest is the mixture minus all others."""
+        """Pick the wanted targets, and subtract the estimates from the mixture for the rest."""
         rows = {target: row for row, target in enumerate(self.model.targets)}
         if tuple(rows) == self.targets:
             yield from stems
             return
         done = 0
         with_rest = self.card.rest in self.targets
+        others = [rows[target] for target in self.card.whole if target in rows]
         reader = BlockReader(mixture.blocks() if with_rest else ())
         for block in stems:
             if not block.shape[-1]:
@@ -96,7 +97,7 @@ class Part:
                 if target in rows:
                     picked[row] = block[rows[target]]
                 else:
-                    picked[row] = rest_of(reader.read(first, done), block)
+                    picked[row] = rest_of(reader.read(first, done), block[others])
             yield picked
 
 

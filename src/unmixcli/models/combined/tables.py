@@ -83,6 +83,9 @@ class Described(_Table):
     provenance: str = ""
     quality: dict[Name, float] = {}
     quality_on: str = ""
+    yardstick: str = ""
+    cost: float | None = None
+    """By default, what all its parts take together."""
 
 
 class EnsembleTable(Described):
@@ -178,6 +181,8 @@ def make_card(
         "provenance": table.provenance,
         "quality": table.quality,
         "quality_on": table.quality_on,
+        "yardstick": table.yardstick,
+        "cost": _cost(table, cards),
     }
     try:
         return ModelCard.model_validate(facts | fields)
@@ -186,6 +191,13 @@ def make_card(
         key = ".".join(str(part) for part in detail["loc"]) or "as a whole"
         message = detail["msg"].removeprefix("Value error, ")
         raise ModelError(f"{name}, key {key}: {message}") from None
+
+
+def _cost(table: Described, cards: Sequence[ModelCard]) -> float | None:
+    if table.cost is not None:
+        return table.cost
+    costs = [card.cost for card in cards if card.cost is not None]
+    return sum(costs) if len(costs) == len(cards) else None
 
 
 def _licence(cards: Sequence[ModelCard]) -> str:

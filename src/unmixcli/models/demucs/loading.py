@@ -40,6 +40,9 @@ def load_model(
     """
     parameters = _parameters(card)
     files = card.files_for(targets)
+    for target in targets:
+        if not card.files_for([target]):
+            raise ModelError(f"{card.name} is badly described: none of its files is for {target}")
     checkpoints = [open_checkpoint(weights[item.file]) for item in files]
     if parameters.segment is not None:
         checkpoints = [_with_segment(each, parameters.segment) for each in checkpoints]

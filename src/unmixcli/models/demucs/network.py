@@ -29,6 +29,8 @@ from .transformer import CrossTransformer
 
 EPSILON = 1e-5
 """Added to a deviation before it divides."""
+MOST_FRAMES = 8192
+"""Frames of a segment that attention compares with each other, at most: a table of 1 GB."""
 
 
 class HDemucs(nn.Module):
@@ -72,6 +74,11 @@ class HDemucs(nn.Module):
         # What is innermost counts as zeros here, so the waveform must have been merged.
         if not any(size.merges for size in sizes):
             raise ValueError(f"depth {len(sizes)} is too small to merge both branches")
+        arguments = self.arguments
+        frames = arguments.samples // arguments.hop
+        attends = isinstance(arguments, HDemucsArguments) and arguments.dconv_attn < len(sizes)
+        if attends and frames > MOST_FRAMES:
+            raise ValueError(f"attention over {frames} frames takes too much memory")
 
     def forward(self, audio: Tensor) -> Tensor:
         """Estimate the stems of a mixture.
@@ -183,6 +190,9 @@ class HTDemucs(HDemucs):
             self.channel_downsampler = nn.Conv1d(inside, outside, 1)
             self.channel_upsampler_t = nn.Conv1d(outside, inside, 1)
             self.channel_downsampler_t = nn.Conv1d(inside, outside, 1)
+        places = -(-arguments.samples // arguments.stride**arguments.depth)
+        if arguments.t_emb == "scaled" and places > arguments.t_max_positions:
+            raise ValueError(f"t_max_positions is less than the {places} places of a segment")
         if arguments.t_layers:
             self.crosstransformer = CrossTransformer(arguments, inside)
 

@@ -13,7 +13,7 @@ class Options(BaseModel):
     segment: float | None = Field(
         default=None,
         ge=0.1,
-        le=600,
+        le=120,
         allow_inf_nan=False,
         description="Seconds that each pass of the network estimates, by default what it was "
         "published with: 7.8 for htdemucs, which is its most, 44 for hdemucs_mmi. Shorter takes "

@@ -120,6 +120,9 @@ def _bag(path: Path, content: Mapping[str, Any], named: Path) -> ModelCard:
         )
     if not all(_is_number(number) for each in lists for number in each):
         raise ModelError(f"{path}: weights has something that is no number")
+    for source, column in zip(sources, zip(*lists, strict=True), strict=True):
+        if sum(column) <= 0:
+            raise ModelError(f"{path}: the weights for {source} add up to nothing")
     totals = {signature: [0.0] * len(sources) for signature in signatures}
     for signature, own in zip(signatures, lists, strict=True):
         totals[signature] = [a + b for a, b in zip(totals[signature], own, strict=True)]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
 
 import torch
 
@@ -130,12 +132,22 @@ class Filter:
         )
 
     @property
+    def context(self) -> int:
+        """Frames that a stretch has on either side of its block's own."""
+        return self._head.context
+
+    @cached_property
     def block_sizes(self) -> list[int]:
         """Number of frames of each block, in order."""
         if not self._options.niter:
             return block_sizes(self._frames, self._limit)
         size = self._window if self._long is None else self._limit
         return block_sizes(self._frames, size, self._window)
+
+    @cached_property
+    def _sizes(self) -> dict[int, int]:
+        """The size of each block, by its first frame."""
+        return dict(zip(accumulate(self.block_sizes, initial=0), self.block_sizes, strict=False))
 
     @property
     def readings(self) -> int:
@@ -144,10 +156,10 @@ class Filter:
 
     def measure(self, first: int, stretch: Audio) -> tuple[int, Measurement]:
         """Measure a block of a long window, with the covariances of the finished iterations."""
-        spectrum = self._spectrum(first, stretch)
+        spectrum, gains_of = self._read(first, stretch)
         window = self._known(first)
         found = []
-        for k, part, gains in self._gains(first, spectrum):
+        for k, part, gains in self._gains(spectrum, gains_of):
             mixture = MixtureSpectrum.of(part)
             power, statistics = masked_power(gains, mixture)
             for covariances in window.covariances:
@@ -195,13 +207,13 @@ class Filter:
         segment : ndarray, shape (stems, channels, samples)
             The result of `unmixcli.signal.stft.overlap_add`.
         """
-        spectrum = self._spectrum(first, stretch)
+        spectrum, gains_of = self._read(first, stretch)
         stems = self._memory.take((self._stems, *spectrum.shape), spectrum)
         window = self._known(first)
         scale = window.scale
         if self._options.niter and scale is None:
             scale = squared_scale(magnitude_of(spectrum).amax())
-        for k, part, gains in self._gains(first, spectrum):
+        for k, part, gains in self._gains(spectrum, gains_of):
             start, end = self._ranges[k]
             out = stems[..., start:end]
             if scale is None:
@@ -214,16 +226,22 @@ class Filter:
     def _known(self, first: int) -> _Window:
         return (self._long or {}).get(first // self._window, _Window())
 
-    def _spectrum(self, first: int, stretch: Audio) -> torch.Tensor:
-        return stft(torch.from_numpy(stretch).to(self._device), self._framing)
+    def _read(
+        self, first: int, stretch: Audio
+    ) -> tuple[torch.Tensor, Callable[[int], torch.Tensor]]:
+        """Return the block's own spectrum and its gains by range, given a stretch with context."""
+        spectrum = stft(torch.from_numpy(stretch).to(self._device), self._framing)
+        begin = max(0, first - self.context)
+        end = begin + spectrum.shape[1]
+        rows = [sequence.read(begin, end).to(spectrum.device) for sequence in self._sequences]
+        wanted = slice(first - begin, first - begin + self._sizes[first])
+        gains_of = self._head(rows, spectrum, wanted, refined=self._options.niter > 0)
+        return spectrum[:, wanted], gains_of
 
     def _gains(
-        self, first: int, spectrum: torch.Tensor
+        self, spectrum: torch.Tensor, gains_of: Callable[[int], torch.Tensor]
     ) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
         """Yield each range's index, its part of the spectrum and the first gains."""
-        end = first + spectrum.shape[1]
-        rows = [sequence.read(first, end).to(spectrum.device) for sequence in self._sequences]
-        gains_of = self._head(rows, refined=self._options.niter > 0)
         options = self._options
         for k, (low, high) in enumerate(self._ranges):
             part = spectrum[..., low:high]

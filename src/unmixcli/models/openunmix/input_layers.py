@@ -71,24 +71,22 @@ def band_of_bin(edges: torch.Tensor) -> torch.Tensor:
     return torch.repeat_interleave(torch.arange(len(widths)), widths)
 
 
-class LogBandFront:
-    """The joint network's input layer: reads the logarithm of power in bands.
+class LogBands:
+    """Features of a frame: the logarithm of power in bands.
 
     It reads four signals: left, right, and their sum and difference divided by
     the square root of 2.
 
     Parameters
     ----------
-    layer : Affine
-        From (4 x bands) features to the hidden size, before the tanh.
     edges : Tensor, shape (bands + 1,)
         First bin of each band and, last, the number of bins.
     floor : float
         Added to the mean power of a band before the logarithm.
+    device : torch.device
     """
 
-    def __init__(self, layer: Affine, edges: torch.Tensor, floor: float) -> None:
-        self._layer = layer
+    def __init__(self, edges: torch.Tensor, floor: float, device: torch.device) -> None:
         self._floor = floor
         widths = edges.diff()
         bands = band_of_bin(edges)
@@ -96,10 +94,10 @@ class LogBandFront:
         mean[torch.arange(len(bands)), bands] = 1 / widths[bands].float()
         # The lowest bands are single bins: copy those and average the rest.
         self._single = int((widths.cumprod(0) == 1).sum())
-        self._mean = mean[self._single :, self._single :].contiguous().to(layer.bias.device)
+        self._mean = mean[self._single :, self._single :].contiguous().to(device)
 
     def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Read a spectrum of two channels; see `Front`."""
+        """Turn a spectrum, (2, frames, bins), into features, (frames, 4 x bands)."""
         real, imag = spectrum.real.contiguous(), spectrum.imag.contiguous()
         power = real.new_empty((4, *real.shape[1:]))
         torch.mul(real, real, out=power[:2]).addcmul_(imag, imag)
@@ -109,9 +107,25 @@ class LogBandFront:
             one = real[0].add(real[1], alpha=sign)
             other = imag[0].add(imag[1], alpha=sign)
             torch.mul(one, one, out=power[k]).addcmul_(other, other).mul_(0.5)
-        bands = torch.cat([power[..., : self._single], self._mean_bands(power)], -1)
-        features = bands.add_(self._floor).log_().transpose(0, 1).flatten(1)
-        return self._layer(features).tanh_()
+        means = power[..., self._single :] @ self._mean
+        bands = torch.cat([power[..., : self._single], means], -1)
+        return bands.add_(self._floor).log_().transpose(0, 1).flatten(1)
 
-    def _mean_bands(self, power: torch.Tensor) -> torch.Tensor:
-        return power[..., self._single :] @ self._mean
+
+class LogBandFront:
+    """The joint network's input layer: reads the logarithm of power in bands.
+
+    Parameters
+    ----------
+    layer : Affine
+        From (4 x bands) features to the hidden size, before the tanh.
+    bands : LogBands
+    """
+
+    def __init__(self, layer: Affine, bands: LogBands) -> None:
+        self._layer = layer
+        self._bands = bands
+
+    def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Read a spectrum of two channels; see `Front`."""
+        return self._layer(self._bands(spectrum)).tanh_()

@@ -19,9 +19,10 @@ from ...audio.reading import HIGHEST_RATE
 from ...errors import ModelError
 from ...words import some
 from ..tensors import refuse_infinite
-from .input_layers import LogBandFront
+from .input_layers import LogBandFront, LogBands
 from .network import Affine, Trunk
 from .output_layers import BandMaskHead, Ranges
+from .refinement import Refinement, shapes
 
 ARCHITECTURE = "openunmix-joint"
 FEATURES = 4
@@ -92,8 +93,8 @@ def build_joint(
 ) -> tuple[Trunk, LogBandFront, BandMaskHead]:
     """Build the parts of a model from a joint network.
 
-    Products are computed in ``dtype``, except in the input layer: it reads
-    logarithms, whose small differences bfloat16 cannot represent.
+    Products are computed in ``dtype``, except in the input layer and the refinement:
+    they read logarithms, whose small differences bfloat16 cannot represent.
     """
     header, state = checkpoint.header, checkpoint.state
     edges = state["band_edges"].long()
@@ -102,14 +103,19 @@ def build_joint(
         return Affine.on(device, state[f"{name}.weight"].T, state[f"{name}.bias"])
 
     trunk = Trunk.of(state, state["fc2.weight"].T, state["fc2.bias"], device)
+    bands = LogBands(edges, header.feature_floor, device)
+    refinement = Refinement(state, device) if shapes(state, 1, 1) else None
     heads = [header.targets.index(target) for target in targets]
     shape = (len(header.targets), header.channels)
     output = layer("fc3").to(dtype)
     return (
         trunk.to(dtype),
-        LogBandFront(layer("fc1"), edges, header.feature_floor),
-        BandMaskHead(tuple(targets), heads, shape, output, edges, header.em_factor, ranges),
-    )
+        LogBandFront(layer("fc1"), bands),
+        BandMaskHead(
+            tuple(targets), heads, shape, output, edges, header.em_factor, ranges,
+            bands, refinement,
+        ),
+    )  # fmt: skip
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -125,27 +131,29 @@ def _check(path: Path, header: Header, state: Mapping[str, torch.Tensor]) -> Non
     edges = state.get("band_edges", torch.zeros(1)).long()
     bands = edges.numel() - 1
     hidden = state.get("fc1.bias", torch.zeros(0)).numel()
-    shapes: dict[str, tuple[int, ...]] = {
+    masks = len(header.targets) * header.channels
+    expected: dict[str, tuple[int, ...]] = {
         "band_edges": (bands + 1,),
         "fc1.weight": (hidden, FEATURES * bands),
         "fc1.bias": (hidden,),
         "fc2.weight": (hidden, 2 * hidden),
         "fc2.bias": (hidden,),
-        "fc3.weight": (len(header.targets) * header.channels * bands, hidden),
-        "fc3.bias": (len(header.targets) * header.channels * bands,),
+        "fc3.weight": (masks * bands, hidden),
+        "fc3.bias": (masks * bands,),
     }
     for layer in range(3):
         for direction in ("", "_reverse"):
             end = f"_l{layer}{direction}"
-            shapes[f"lstm.weight_ih{end}"] = (2 * hidden, hidden)
-            shapes[f"lstm.weight_hh{end}"] = (2 * hidden, hidden // 2)
-            shapes[f"lstm.bias_ih{end}"] = shapes[f"lstm.bias_hh{end}"] = (2 * hidden,)
-    for key in shapes.keys() | state.keys():
+            expected[f"lstm.weight_ih{end}"] = (2 * hidden, hidden)
+            expected[f"lstm.weight_hh{end}"] = (2 * hidden, hidden // 2)
+            expected[f"lstm.bias_ih{end}"] = expected[f"lstm.bias_hh{end}"] = (2 * hidden,)
+    expected |= shapes(state, FEATURES + masks, masks, bands)
+    for key in expected.keys() | state.keys():
         found = tuple(state[key].shape) if key in state else None
-        if found != shapes.get(key):
+        if found != expected.get(key):
             raise ModelError(
                 f"{path} is not a joint network: {key} has the shape {found} "
-                f"instead of {shapes.get(key)}"
+                f"instead of {expected.get(key)}"
             )
     wrong = [key for key in state if not state[key].is_floating_point() and key != "band_edges"]
     if wrong:

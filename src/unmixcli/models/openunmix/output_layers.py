@@ -8,8 +8,9 @@ from typing import Protocol
 
 import torch
 
-from .input_layers import band_of_bin
+from .input_layers import LogBands, band_of_bin
 from .network import Affine, Folded
+from .refinement import Refinement
 
 Ranges = Sequence[tuple[int, int]]
 """First bin and one past the last bin of each range that is processed together."""
@@ -23,20 +24,31 @@ class Head(Protocol):
     targets : tuple of str
     channels : int
         1 if one gain applies to all channels of the mixture.
+    context : int
+        Frames on either side of a block that its gains depend on.
     """
 
     targets: tuple[str, ...]
     channels: int
+    context: int
 
     def __call__(
-        self, rows: Sequence[torch.Tensor], refined: bool = False
+        self,
+        rows: Sequence[torch.Tensor],
+        spectrum: torch.Tensor,
+        wanted: slice,
+        refined: bool = False,
     ) -> Callable[[int], torch.Tensor]:
         """Compute the gains of a block of frames.
 
         Parameters
         ----------
         rows : sequence of Tensor, shape (frames, hidden)
-            For each network.
+            For each network, of the block and as much context as the track has.
+        spectrum : Tensor, shape (channels, frames, bins), complex64
+            The mixture in the same frames.
+        wanted : slice
+            The block's own frames among them.
         refined : bool
             Whether the EM starts from these gains.
 
@@ -63,6 +75,8 @@ class RectifiedHead:
         Type in which the products are computed.
     """
 
+    context = 0
+
     def __init__(
         self,
         targets: tuple[str, ...],
@@ -87,7 +101,11 @@ class RectifiedHead:
         ]
 
     def __call__(
-        self, rows: Sequence[torch.Tensor], refined: bool = False
+        self,
+        rows: Sequence[torch.Tensor],
+        spectrum: torch.Tensor,
+        wanted: slice,
+        refined: bool = False,
     ) -> Callable[[int], torch.Tensor]:
         """See `Head`."""
         return partial(self._gains, rows)
@@ -124,6 +142,10 @@ class BandMaskHead:
     em_factor : float
         Factor on the logits if the EM starts from the gains: it sharpens the masks.
     ranges : sequence of (int, int)
+    bands : LogBands
+        The features that the refinement reads.
+    refinement : Refinement or None
+        Corrects the logits.
     """
 
     def __init__(
@@ -135,6 +157,8 @@ class BandMaskHead:
         edges: torch.Tensor,
         em_factor: float,
         ranges: Ranges,
+        bands: LogBands,
+        refinement: Refinement | None = None,
     ) -> None:
         self.targets = targets
         self.channels = shape[1]
@@ -142,15 +166,25 @@ class BandMaskHead:
         self._heads = list(heads)
         self._shape = shape
         self._layer = layer
+        self._features = bands
+        self._refinement = refinement
+        self.context = refinement.context if refinement else 0
         band = band_of_bin(edges).to(layer.bias.device)
         self._bands = [band[first:end] for first, end in ranges]
 
     def __call__(
-        self, rows: Sequence[torch.Tensor], refined: bool = False
+        self,
+        rows: Sequence[torch.Tensor],
+        spectrum: torch.Tensor,
+        wanted: slice,
+        refined: bool = False,
     ) -> Callable[[int], torch.Tensor]:
         """See `Head`."""
         (row,) = rows
-        logits = self._layer(row).view(row.shape[0], *self._shape, -1)
+        logits = self._layer(row)
+        if self._refinement:
+            logits = self._refinement(self._features(spectrum), logits)
+        logits = logits.view(row.shape[0], *self._shape, -1)[wanted]
         if refined:
             logits.mul_(self._em_factor)
         masks = logits.softmax(1)[:, self._heads].permute(1, 2, 0, 3).contiguous()

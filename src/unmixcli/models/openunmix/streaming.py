@@ -142,7 +142,11 @@ class OpenUnmix:
 
         def stretches() -> Iterator[tuple[int, Audio]]:
             return frame_blocks(
-                mixture.blocks(), mixture.length, self._framing, filtering.block_sizes
+                mixture.blocks(),
+                mixture.length,
+                self._framing,
+                filtering.block_sizes,
+                filtering.context,
             )
 
         for reading in range(filtering.readings):

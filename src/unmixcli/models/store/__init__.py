@@ -10,6 +10,7 @@ Layout, below the root::
     PLUGIN/MODEL/.FILE.part.json   the address and validator to resume it with
     PLUGIN/MODEL/.FILE.sha256      the digest found at the first download
     PLUGIN/MODEL/.FILE.lock        held while a process downloads
+    .unreachable                   why the latest download for ``auto`` failed
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from __future__ import annotations
 from .fetch import FetchEvent, Outcome, Report, silent
 from .place import Place, State
 from .policy import Policy
+from .recent import Failures
 from .store import Added, FileCheck, Store
 
 __all__ = [
     "Added",
+    "Failures",
     "FetchEvent",
     "FileCheck",
     "Outcome",

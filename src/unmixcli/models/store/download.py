@@ -18,15 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import disk_usage
 from threading import Event
+from typing import Any
 
 import httpx
 
 from ...errors import FetchError, ModelError
-from ..cards import is_loopback
 from .digest import CHUNK, Expected, Hasher, hash_file
 from .fault import Fault, as_fault, check_response
 from .files import Cancelled, no_room, storage_error, write_small
 from .policy import Policy
+from .redirects import redirect_target
 
 
 def open_client(policy: Policy) -> httpx.Client:
@@ -37,18 +38,28 @@ def open_client(policy: Policy) -> httpx.Client:
     FetchError
         If the environment sets invalid proxies or certificates.
     """
-    timeout = httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout, pool=None)
-    # Compressed transfer would change the meaning of byte ranges and lengths.
-    headers = {"Accept-Encoding": "identity", "User-Agent": "unmixcli"}
     try:
-        return httpx.Client(timeout=timeout, headers=headers)
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        # A SOCKS proxy without its package, or an invalid address.
-        reason = "the environment's proxy settings are invalid"
-        raise FetchError(f"{reason}: {error}", reason) from None
-    except OSError as error:
+        return httpx.Client(**client_settings(policy))
+    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        raise client_error(error) from None
+
+
+def client_settings(policy: Policy) -> dict[str, Any]:
+    """Return the arguments of every HTTP client."""
+    return {
+        "timeout": httpx.Timeout(policy.read_timeout, connect=policy.connect_timeout, pool=None),
+        # Compressed transfer would change the meaning of byte ranges and lengths.
+        "headers": {"Accept-Encoding": "identity", "User-Agent": "unmixcli"},
+    }
+
+
+def client_error(error: Exception) -> FetchError:
+    """Say why no client could be opened."""
+    if isinstance(error, OSError):
         reason = "the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be used"
-        raise FetchError(f"{reason}: {error}", reason) from None
+    else:  # a SOCKS proxy without its package, or an invalid address
+        reason = "the environment's proxy settings are invalid"
+    return FetchError(f"{reason}: {error}", reason)
 
 
 class _StartOver(Exception):
@@ -279,16 +290,9 @@ class Download:
                 if not response.has_redirect_location:
                     yield response
                     return
-                target = here.join(response.headers["Location"])
+                here = redirect_target(here, response)
             finally:
                 response.close()
-            if target.scheme != "https" and not (
-                here.scheme == "http" and is_loopback(target.host)
-            ):
-                raise Fault(
-                    f"it redirects to {target.scheme}://{target.host}, without TLS", retry=False
-                )
-            here = target
         raise Fault("it redirects too often", retry=False)
 
     @contextmanager

@@ -179,6 +179,8 @@ class Store:
         ModelError
             If no model has a file with this digest.
         """
+        if source.exists() and not source.is_file():
+            raise InputError(f"{source} is not a file with weights: it is a folder or a device")
         try:
             found = hash_file(source, Hasher(with_sha512=True))
         except OSError as error:
