@@ -336,6 +336,7 @@ class Separator:
                 self._outputs(recording, shape.sample_rate, report, gap),
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
             )
+        elapsed = time.monotonic() - began
         if page:
             make_page(order, destination, recording, report)
         return SeparatedTrack(
@@ -345,7 +346,7 @@ class Separator:
             shape.sample_rate,
             recording.channels,
             recording.seconds,
-            time.monotonic() - began,
+            elapsed,
             levels,
             gain,
             page,
