@@ -236,7 +236,7 @@ def test_one_bad_file_does_not_stop_the_rest(run: Run, tiny_model: Path) -> None
     ("options", "code", "words"),
     [
         (["--start", 5], 1, "2.00 s long"),
-        (["--start", -1], 2, "start -1.0"),
+        (["--start", -1], 2, "start '-1'"),
         (["--duration", 0], 2, "duration is 0"),
         (["--niter", -1], 2, "niter -1"),
         (["--alpha", 0], 2, "alpha 0.0"),
