@@ -34,7 +34,7 @@ FAMILIES = sorted(
 )
 WAITING = sorted(
     {name for name in modules() if room(name) not in ("models", "signal", "demo")}
-    - {"separation.separator", "separation.compatible"}
+    - {"separation.separator", "separation.flow", "separation.compatible"}
 )
 """Modules that are imported to list, to help and to skip: all but those that compute."""
 

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from running import Outcome, Run, files
+from batches import statuses
+from running import Run, files
 from sounds import music, write_float
 from unmixcli.audio.writing import StemWriter
 from unmixcli.files.signals import unbroken
 
 TWO = ("-t", "vocals,drums")
-
-
-def statuses(outcome: Outcome) -> list[str]:
-    return [json.loads(line)["status"] for line in outcome.out.splitlines()]
 
 
 @pytest.fixture
