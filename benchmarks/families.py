@@ -171,9 +171,9 @@ def load(case: Case, reference: torch.nn.Module, device: str, precision: str) ->
         path = Path(folder) / ("955717e8.th" if case.whole else "network.ckpt")
         content = reference.state_dict()
         if case.whole:
-            from demucs.states import serialize_model
-
-            torch.save(serialize_model(reference, argparse.Namespace(), half=False), path)
+            args, kwargs = reference._init_args_kwargs
+            record = {"klass": type(reference), "args": args, "kwargs": kwargs}
+            torch.save(record | {"state": content}, path)
         else:
             torch.save(content, path)
         card = ModelCard(

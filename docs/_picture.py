@@ -29,7 +29,7 @@ def main() -> None:
         with sync_playwright() as run:
             chromium = shutil.which("chromium")
             browser = run.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            tab = browser.new_page(viewport={"width": 1100, "height": 742}, color_scheme="dark")
+            tab = browser.new_page(viewport={"width": 1100, "height": 985}, color_scheme="dark")
             tab.goto(page.as_uri())
             box = tab.locator(".lane").first.bounding_box()
             assert box is not None

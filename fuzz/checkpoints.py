@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -121,7 +121,13 @@ _STATES: tuple[Callable[[State, str, Random], None], ...] = (
 )  # fmt: skip
 
 
-def write_state(state: State, path: Path, old: bool = False, metadata: Any = None) -> None:
+def write_state(
+    state: State,
+    path: Path,
+    old: bool = False,
+    metadata: Any = None,
+    package: Mapping[str, Any] | None = None,
+) -> None:
     """Write a checkpoint in the layout that its suffix stands for."""
     if path.suffix == ".safetensors":
         tensors = {
@@ -131,4 +137,5 @@ def write_state(state: State, path: Path, old: bool = False, metadata: Any = Non
         }
         save_file(tensors, path, metadata and json.loads(json.dumps(metadata)))
     else:
-        torch.save(state, path, _use_new_zipfile_serialization=not old)
+        content = {**package, "state": state} if package else state
+        torch.save(content, path, _use_new_zipfile_serialization=not old)

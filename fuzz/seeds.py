@@ -80,6 +80,8 @@ class Family:
     suffixes: tuple[str, ...] = (".ckpt", ".safetensors")
     metadata: dict[str, str] | None = None
     description: dict[str, Any] = field(default_factory=dict)
+    package: dict[str, Any] = field(default_factory=dict)
+    """What a checkpoint has beside the network."""
 
 
 def families() -> dict[str, Family]:
@@ -111,7 +113,7 @@ def families() -> dict[str, Family]:
             {"sample_rate": 44100, "targets": list(TARGETS), "nhop": 1024},
         ),
     }
-    for add in (_hdemucs, _roformer, _scnet, _mdx23c):
+    for add in (_demucs, _hdemucs, _roformer, _scnet, _mdx23c):
         try:
             found |= add()
         except ImportError:
@@ -134,9 +136,31 @@ def _card(plugin: str, targets: tuple[str, ...], weights: Any) -> Any:
 
 
 def _hdemucs() -> dict[str, Family]:
-    import hdemucs_networks as it
+    import torchaudio_networks as it
 
     return {"hdemucs": Family("hdemucs", it.tiny().state_dict(), it.card, (".pt",))}
+
+
+def _demucs() -> dict[str, Family]:
+    import demucs_networks as it
+    from unmixcli.models.cards import ModelCard, Weights
+
+    network = it.network()
+    args, kwargs = network._init_args_kwargs
+
+    def card(path: Path) -> ModelCard:
+        return ModelCard(
+            name="tiny",
+            plugin="demucs",
+            targets=it.SOURCES,
+            sample_rate=it.RATE,
+            channels=2,
+            weights=(Weights(file=f"955717e8{path.suffix}", path=path),),
+        )
+
+    package = {"klass": type(network), "args": args, "kwargs": kwargs}
+    suffixes, state = (".th", ".safetensors"), network.state_dict()
+    return {"demucs": Family("demucs", state, card, suffixes, it.header(network), {}, package)}
 
 
 def _roformer() -> dict[str, Family]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -88,9 +87,9 @@ def checkpoint(world: World, random: Random, folder: Path) -> Case:
     damage_tensors = random.random() < 0.5
     state = damage_state(family.state, random) if damage_tensors else family.state
     try:
-        write_state(state, path, old=random.random() < 0.2, metadata=family.metadata)
+        write_state(state, path, random.random() < 0.2, family.metadata, family.package)
     except Exception:  # what cannot be written needs no reading
-        write_state(family.state, path, metadata=family.metadata)
+        write_state(family.state, path, False, family.metadata, family.package)
     if not damage_tensors:
         path.write_bytes(damage_checkpoint(path.read_bytes(), suffix, random))
     card = family.card(path)
@@ -125,7 +124,7 @@ def _load_and_separate(card: Any, files: dict[str, Any]) -> None:
     from unmixcli.models.contract import Contract
     from unmixcli.models.interface import Request, ignore
 
-    plugin: Any = importlib.import_module(f"unmixcli.models.{card.plugin}").plugin
+    plugin: Any = next(e for e in seeds.entry_points() if e.name == card.plugin).load()
     model = plugin.load(card, files, card.estimated, "cpu")
     channels = model.channels or 2
     samples = np.random.default_rng(0).normal(0, 0.1, (channels, 3000)).astype(np.float32)

@@ -113,10 +113,22 @@ def test_list_of_what_ships():
         (line,) = [line for line in lines if line.split(" ")[0] == known.card.name]
         assert (" (default)" in line) == (known.card.name == "umxhq")
     assert not any("MUSDB18-HQ, which is licensed" in line for line in lines)
+    # The built-in model has a yardstick of its own, and so a column of its own.
     (head,) = [line for line in lines if line.startswith("Four stems")]
-    (synth,) = [line for line in lines if line.startswith("umx-synth")]
-    end = head.index("generated") + len("generated")
-    assert synth[:end].rstrip().endswith("5.2") and "ships" in synth
+    rows = {line.split(" ")[0]: line for line in lines}
+    synth = Registry().resolve("umx-synth").card
+    word = synth.yardstick.split()[-1]
+    end = head.index(word) + len(word)
+    figure = f"{sum(synth.quality.values()) / len(synth.quality):.1f}"
+    assert rows["umx-synth"][:end].endswith(figure) and "ships" in rows["umx-synth"]
+    assert not rows["umxhq"][end - len(word) : end].strip()
+
+
+def test_a_narrow_terminal_gets_fewer_figures():
+    shown = CliRunner().invoke(app, ["list"], env={"COLUMNS": "80"}).stdout
+    tables = [line for line in shown.splitlines() if " MB " in line]
+    assert max(map(len, tables)) <= 80 and "…" not in shown
+    assert "a wider terminal shows figures on " in shown
 
 
 def test_list_for_a_goal():

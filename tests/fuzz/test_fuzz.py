@@ -16,7 +16,8 @@ import pytest
 if not sys.platform.startswith("linux"):
     pytest.skip("the harness needs fork and limits of Linux", allow_module_level=True)
 
-from fuzz import cage, mutation
+from fuzz import cage, mutation, seeds, targets
+from fuzz.checkpoints import write_state
 from unmixcli.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,16 @@ def test_damage_is_the_same_for_the_same_seed() -> None:
     for how in (mutation.damage, lambda data, random: mutation.damage_text(b'{"a": 1}', random)):
         ones, others = ([how(data, Random(k)) for k in range(50)] for _ in range(2))
         assert ones == others and len(set(ones)) > 20
+
+
+def test_what_is_damaged_is_good_before(tmp_path: Path) -> None:
+    """Otherwise every case would be refused for the wrong reason."""
+    for name, family in seeds.families().items():
+        suffix = family.suffixes[-1]
+        path = tmp_path / f"{name}{suffix}"
+        write_state(family.state, path, False, family.metadata, family.package)
+        card = family.card(path)
+        targets._load_and_separate(card, {weights.file: path for weights in card.weights})
 
 
 def test_some_cases_of_every_kind() -> None:

@@ -15,7 +15,7 @@ from streams import cut_evenly
 from unmixcli import Separator
 from unmixcli.audio.reading import open_excerpt
 from unmixcli.audio.tags.reading import Tags
-from unmixcli.cli import demo
+from unmixcli.cli import demo, ui
 from unmixcli.page import About, sound, write_page
 from unmixcli.page.lanes import Lane, fit
 from unmixcli.page.pictures import enlargement
@@ -209,3 +209,20 @@ def test_a_silent_page_can_be_written(tmp_path: Path) -> None:
     soundfile.write(path, np.zeros((1000, 1)), 44100)
     write_page(tmp_path / "index.html", {"silence": path}, About(path, Tags()))
     assert "nan" not in (tmp_path / "index.html").read_text("utf-8").split("</svg>")[0]
+
+
+def test_the_time_left_is_that_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the separation the page counts from 0 again, and so does its clock."""
+    seconds = 0.0
+    monkeypatch.setattr(ui.time, "monotonic", lambda: seconds)
+    screen = ui.Screen()
+    with screen.track(open_excerpt(stem(tmp_path / "a.wav"))) as update:
+        seconds = 100.0
+        update("separating", 1.0)
+        update("drawing", 0.1)
+        seconds = 102.0
+        update("encoding", 0.5)
+        (task,) = screen._progress.tasks
+        assert task.percentage == 50
+        assert task.fields["stage"] == "encoding"
+        assert task.fields["speed"].endswith("0:02 left")

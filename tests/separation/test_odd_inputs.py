@@ -166,7 +166,7 @@ def test_the_level_does_not_matter(level: int) -> None:
     separator = Separator(model="umx-synth", niter=1)
     samples = music(0.5)
     factor = np.float32(10 ** (level / 20))
-    usual, soft = separator.separate(samples), separator.separate(samples * factor)
+    usual, soft = separator.separate(samples, 44100), separator.separate(samples * factor, 44100)
     for name in usual:
         error = np.sqrt(np.mean((soft[name] / factor - usual[name]) ** 2))
         assert error < 0.05 * np.sqrt(np.mean(samples**2))
@@ -208,11 +208,11 @@ def test_no_room_while_decoding(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_fork_has_threads_of_its_own(tiny_model: Path) -> None:
     separator = Separator(model=str(tiny_model), targets="vocals")
     samples = music(0.2)
-    expected = separator.separate(samples)["vocals"]
+    expected = separator.separate(samples, 44100)["vocals"]
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         threading.Timer(60, os._exit, (1,)).start()
-        same = np.array_equal(separator.separate(samples)["vocals"], expected)
+        same = np.array_equal(separator.separate(samples, 44100)["vocals"], expected)
         os.write(writing, b"same" if same else b"other")
         os._exit(0)
     os.close(writing)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel
-from rich.console import Group as Lines
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +23,9 @@ from .models_view import render, size_of
 
 SONG = 240
 """Length in seconds of the song that the column of times is about."""
+
+_GAP = 2
+"""Spaces between columns."""
 
 SORTS = ("quality", "size", "speed")
 """The values of --sort."""
@@ -106,42 +110,84 @@ def _measure(model: ListedModel) -> tuple[str, tuple[str, ...]]:
 
 @render.register
 def _(result: ListResult) -> RenderableType:
-    first = [*map(_name, result.models), *(group.title for group in GROUPS)]
-    wide = max(map(len, first))
-    parts: list[RenderableType] = []
-    for group in GROUPS:
-        models = [model for model in result.models if model.group == group.title]
-        if models:
-            parts += [_table(group, models, wide), Text()]
-    return Lines(*parts, *_legend(result))
+    return _Listing(result)
 
 
-def _table(group: Group, models: Sequence[ListedModel], width: int) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column(group.title.capitalize(), min_width=width, no_wrap=True)
-    for name, least in (("size", 8), ("time", 6)):
-        table.add_column(name, justify="right", min_width=least, no_wrap=True)
-    for name, least in (("here", 5), ("licence", 9)):
-        table.add_column(name, min_width=least, no_wrap=True)
+@dataclass(frozen=True)
+class _Listing:
+    """The tables of all groups, with as many columns of figures as the terminal has room for."""
+
+    result: ListResult
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        result = self.result
+        first = [*map(_name, result.models), *(group.title for group in GROUPS)]
+        hidden: list[str] = []
+        for group in GROUPS:
+            models = [model for model in result.models if model.group == group.title]
+            if models:
+                columns, left = _columns(group, models, max(map(len, first)), options.max_width)
+                hidden += left
+                yield _table(columns, models)
+                yield Text()
+        yield from _legend(result, list(dict.fromkeys(hidden)))
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    width: int
+    cell: Callable[[ListedModel], str | Text]
+    left: bool = False
+
+
+def _columns(
+    group: Group, models: Sequence[ListedModel], wide: int, room: int
+) -> tuple[list[_Column], list[str]]:
+    """Return the columns of a group that fit, and the yardsticks of those that do not."""
+    columns = [
+        _Column(group.title.capitalize(), wide, _named, left=True),
+        _Column("size", 8, lambda m: size_of(m.size, m.size_exact)),
+        _Column("time", 6, lambda m: time_of(m.pace)),
+        _Column("here", 5, lambda m: m.here, left=True),
+        _Column("licence", 9, licence_of, left=True),
+    ]
+    counts = {len(model.targets) for model in models}
+    if len(counts) > 1 or (max(counts) > 4 and group.title.startswith("six")):
+        columns.append(_Column("stems", 5, lambda m: str(len(m.targets))))
+    hidden = []
     measures = list(dict.fromkeys(model.yardstick for model in models if model.yardstick))
     for measure in measures:
         cells = [quality_of(m, group) for m in models if m.yardstick == measure]
-        longest = max(map(len, [*measure.split(), *cells]))
-        table.add_column(measure, justify="right", width=longest)
-    with_counts = len({len(model.targets) for model in models}) > 1 or group.title.startswith("six")
-    if with_counts:
-        table.add_column("stems", justify="right", no_wrap=True)
+        width = max(map(len, [*(measure.split() if len(measures) > 1 else [measure]), *cells]))
+        if sum(column.width + _GAP for column in columns) + width > room:
+            hidden.append(measure)
+        else:
+            columns.append(_Column(measure, width, _figures(measure, group)))
+    return columns, hidden
+
+
+def _figures(measure: str, group: Group) -> Callable[[ListedModel], str]:
+    return lambda model: quality_of(model, group) if model.yardstick == measure else ""
+
+
+def _table(columns: Sequence[_Column], models: Sequence[ListedModel]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column.left else "right"
+        # A heading of two words may have two lines.
+        table.add_column(column.title, justify=justify, min_width=column.width)
+        if column.title.split()[0] == column.title or column.left:
+            table.columns[-1].no_wrap = True
+        else:
+            table.columns[-1].max_width = column.width
     for model in models:
-        table.add_row(
-            Text(_name(model), style="bold" if model.default else ""),
-            size_of(model.size, model.size_exact),
-            time_of(model.pace),
-            model.here,
-            licence_of(model),
-            *(quality_of(model, group) if model.yardstick == m else "" for m in measures),
-            *([str(len(model.targets))] if with_counts else []),
-        )
+        table.add_row(*(column.cell(model) for column in columns))
     return table
+
+
+def _named(model: ListedModel) -> Text:
+    return Text(_name(model), style="bold" if model.default else "")
 
 
 def _name(model: ListedModel) -> str:
@@ -170,13 +216,15 @@ def quality_of(model: ListedModel, group: Group) -> str:
     return f"{model.figure:.1f}, {about_what}"
 
 
-def _legend(result: ListResult) -> list[Text]:
+def _legend(result: ListResult, hidden: Sequence[str]) -> list[Text]:
     lines = [f"time: roughly, for a song of {SONG // 60} minutes on this machine ({result.device})"]
     if any(model.yardstick for model in result.models):
         lines.append(
-            "last columns: SDR in dB, mean over the stems (vocals alone where there are two), by "
-            "what it was measured on; compare only within a column"
+            "figures: mean SDR in dB (of pairs with vocals, theirs) by what it was measured on; "
+            "compare only in a column"
         )
+    if hidden:
+        lines.append(f"a wider terminal shows figures on {', '.join(hidden)} too")
     if any(model.restriction for model in result.models):
         lines.append(
             "*: with conditions, which `unmix models info NAME` prints; unstated: its author "

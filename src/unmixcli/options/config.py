@@ -286,6 +286,14 @@ class SeparationConfig(BaseModel):
         except ValidationError as error:
             raise UsageError("; ".join(_sentence(detail) for detail in error.errors())) from None
 
+    def changed(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults."""
+        return {
+            name: value
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) != field.default
+        }
+
     def shorthands(self) -> dict[str, Any]:
         """Return the model options that were given by their own flags."""
         values = {name: getattr(self, name) for name in SHORTHANDS}

@@ -26,18 +26,11 @@ from .lanes import Lane
 from .markup import cover, definitions, escape, mixture_row, stem_row
 from .pictures import Picture, draw
 
+# fmt: off
 _SCRIPTS = (
-    "track",
-    "sound",
-    "levels",
-    "loop",
-    "view",
-    "detail",
-    "saving",
-    "address",
-    "system",
-    "hands",
+    "track", "sound", "levels", "loop", "view", "detail", "saving", "address", "system", "hands",
 )
+# fmt: on
 _DRAWING = 0.4
 """The part of the work that drawing is; the rest is encoding."""
 _COMPARING = "<div><dt><kbd>o</kbd></dt><dd>hear the mixture itself, again for the stems</dd></div>"

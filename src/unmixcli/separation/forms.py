@@ -8,7 +8,7 @@ batches.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, UsageError
+from ..models.interface import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -108,6 +109,12 @@ def check_rate(sample_rate: Any) -> int:
             f"to {_HIGHEST_RATE}"
         )
     return rate
+
+
+def shared(progress: Progress, count: int) -> Iterator[Progress]:
+    """Yield one progress callable for each of several recordings, for its share of the whole."""
+    for k in range(count):
+        yield lambda stage, fraction, done=k: progress(stage, (done + fraction) / count)  # type: ignore[misc]
 
 
 def _is_tensor(audio: object) -> bool:

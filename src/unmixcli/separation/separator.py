@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
@@ -33,7 +34,7 @@ from ..stems.destination import Destination
 from ..stems.saving import Saver
 from .device import resolve_device
 from .flow import stems_of
-from .forms import Form, check_rate
+from .forms import Form, check_rate, shared
 from .listening import make_page
 from .order import Order
 from .precision import resolve_precision
@@ -51,8 +52,8 @@ log = logging.getLogger("unmixcli")
 class Separator:
     """A loaded model together with its options.
 
-    Loading takes a moment. After that, `separate` and `separate_file` can be
-    called any number of times, also from several threads at once.
+    Loading takes a moment. After that, its methods can be called any number
+    of times, also from several threads at once.
 
     Parameters
     ----------
@@ -74,7 +75,6 @@ class Separator:
     --------
     >>> separator = Separator(model="umxhq", niter=0)            # doctest: +SKIP
     >>> stems = separator.separate(audio, sample_rate=44100)     # doctest: +SKIP
-    >>> track = separator.separate_file("song.flac")             # doctest: +SKIP
     """
 
     def __init__(
@@ -98,12 +98,7 @@ class Separator:
         return separator
 
     def __repr__(self) -> str:
-        config = self.config
-        given = {
-            name: value
-            for name, field in type(config).model_fields.items()
-            if (value := getattr(config, name)) != field.default or name == "model"
-        }
+        given = {"model": self.config.model} | self.config.changed()
         return f"Separator({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -205,15 +200,8 @@ class Separator:
         """
         rate = check_rate(sample_rate)
         form, recordings = Form.split(audio, channels_first)
-        report = progress or ignore
-        parts = []
-        for k, one in enumerate(recordings):
-            done = k / len(recordings)
-
-            def share(stage: str, fraction: float, done: float = done) -> None:
-                report(stage, done + fraction / len(recordings))
-
-            parts.append(self._separate_one(one, rate, share))
+        shares = shared(progress or ignore, len(recordings))
+        parts = [self._separate_one(*each) for each in zip(recordings, repeat(rate), shares)]
         return form.join(parts)
 
     def _separate_one(
@@ -251,13 +239,7 @@ class Separator:
         ------
         dict of str to ndarray, shape (samples, channels), float32
             Consecutive blocks of all stems, keyed by `stem_names`, at the rate of
-            the recording or of the config's ``sample_rate``. The first one comes
-            after the whole recording was read once.
-
-        Raises
-        ------
-        UsageError, InputError
-            See `separate` and `separate_file`.
+            the recording or of the config's ``sample_rate``.
         """
         config = self.config
         source: Recording
@@ -283,7 +265,7 @@ class Separator:
     ) -> SeparatedTrack:
         """Separate a file and write its stems.
 
-        A small file beside the stems, ``.unmix.json``, records how they were made.
+        ``.unmix.json`` beside the stems records how they were made.
 
         Parameters
         ----------
@@ -336,6 +318,7 @@ class Separator:
                 self._outputs(recording, shape.sample_rate, report, gap),
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
             )
+        elapsed = time.monotonic() - began
         if page:
             make_page(order, destination, recording, report)
         return SeparatedTrack(
@@ -345,7 +328,7 @@ class Separator:
             shape.sample_rate,
             recording.channels,
             recording.seconds,
-            time.monotonic() - began,
+            elapsed,
             levels,
             gain,
             page,

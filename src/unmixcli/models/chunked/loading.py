@@ -62,6 +62,7 @@ def make_model(
     parameters: ChunkParameters,
     targets: Sequence[str],
     device: str,
+    at_once: int = 1,
 ) -> Model:
     """Turn a network into a model that estimates only the wanted targets.
 
@@ -76,6 +77,8 @@ def make_model(
     targets : sequence of str
         The wanted targets, in order.
     device : str
+    at_once : int
+        Chunks that run at the same time on a processor.
 
     Raises
     ------
@@ -108,4 +111,5 @@ def make_model(
         channels=network.audio_channels,
         device=place,
         scheme=scheme,
+        at_once=at_once,
     )

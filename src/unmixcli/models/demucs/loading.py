@@ -30,6 +30,10 @@ class Parameters(BaseModel):
     """What each file's estimate of each target counts; not given, 1 for its targets."""
 
 
+AT_ONCE = 2
+"""Segments that run at the same time: a tenth faster than one on twice as many threads."""
+
+
 def load_model(
     card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str], device: str
 ) -> SegmentedModel:
@@ -63,6 +67,7 @@ def load_model(
         channels=first.audio_channels,
         device=torch.device(device),
         scheme=lambda options: scheme_of(card.name, first, options),
+        at_once=AT_ONCE,
     )
 
 
@@ -93,6 +98,7 @@ def load_torchaudio(
         channels=arguments.audio_channels,
         device=torch.device(device),
         scheme=scheme,
+        at_once=AT_ONCE,
     )
 
 

@@ -41,7 +41,8 @@ def load_model(
     network = build_network(file, parameters)
     if precision != "float32":
         network.compute_in(getattr(torch, precision))
-    return make_model(network, file, card, parameters, targets, device)
+    # Its LSTMs gain little from a second thread, two chunks at once do.
+    return make_model(network, file, card, parameters, targets, device, at_once=2)
 
 
 def build_network(file: TensorFile, parameters: Parameters) -> SCNet:
