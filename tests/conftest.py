@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -75,15 +76,28 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Small networks are slower on several threads, much so on a busy machine."""
-    import torch
+    with torch_threads(1):
+        yield
 
-    count = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(count)
+
+@pytest.fixture(scope="module")
+def two_threads() -> Iterator[None]:
+    """As many as work that is shared needs, whatever the machine has."""
+    with torch_threads(2):
+        yield
 
 
 @pytest.fixture

@@ -90,8 +90,8 @@ def test_an_error_while_progress_ends(
     real = Screen.track
 
     @contextmanager
-    def track(screen: Screen, recording: Any, place: str = "") -> Any:
-        with real(screen, recording, place) as update:
+    def track(screen: Screen, recording: Any, *more: Any) -> Any:
+        with real(screen, recording, *more) as update:
             yield update
         if recording.path.name == "1.wav":
             raise RuntimeError("strange")
@@ -99,7 +99,7 @@ def test_an_error_while_progress_ends(
     monkeypatch.setattr(Screen, "track", track)
     outcome = run("separate", "1.wav", "2.wav", "-m", tiny_model, "-t", "vocals", "--json")
     statuses = [json.loads(line)["status"] for line in outcome.out.splitlines()]
-    assert statuses == ["failed", "separated"]
+    assert statuses == ["failed", "separated"], outcome.out + outcome.err
 
 
 def test_an_unknown_codec_is_one_sentence(run: Run, tiny_model: Path) -> None:

@@ -153,10 +153,12 @@ class Screen:
         from ..separation.results import Skipped
 
         result = outcome.result
-        if isinstance(result, UnmixError):
-            self.failure(str(result))
-            return
         name = "standard input" if outcome.source == "-" else display(Path(outcome.source or ""))
+        if isinstance(result, UnmixError):
+            text = str(result)
+            named = outcome.source is None or display(Path(outcome.source)) in text
+            self.failure(text if named else f"{name}: {text}")
+            return
         folder = Path(
             os.path.commonpath([path.parent.absolute() for path in result.stems.values()])
         )

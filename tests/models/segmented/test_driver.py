@@ -20,7 +20,7 @@ from unmixcli.models.interface import Request
 from unmixcli.models.segmented import ChunkScheme, CrossFadeScheme, Scheme, TriangleScheme
 from unmixcli.models.segmented.statistics import measure
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 SCHEMES = [
     TriangleScheme(100, reads=120),
@@ -266,4 +266,4 @@ def test_the_caller_keeps_its_own_modes() -> None:
     next(stems)
     assert not torch.is_inference_mode_enabled()
     assert torch.ones(1, requires_grad=True).mul(2).requires_grad
-    assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
