@@ -26,7 +26,7 @@ def weights_dir() -> Path:
 
 
 def user_catalogue() -> Path:
-    """Return the path of the user's own catalogue; the file may not exist."""
+    """Return the path of the user's catalogue; the file may not exist."""
     return config_dir() / "models.toml"
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Registry:
-    """The models of the installed plugins and of the user's own catalogue.
+    """The models of the installed plugins and of the user's catalogue.
 
     Parameters
     ----------

@@ -272,8 +272,7 @@ class Separator:
         recording : str, Path or Excerpt
             A path is opened with the ``start`` and ``duration`` of the config.
         progress : callable, optional
-            Takes the stage and the fraction done, 0 to 1. With ``page``, the page's
-            stages "drawing" and "encoding" follow, which count from 0 to 1 again.
+            Takes the stage and the fraction done, 0 to 1; again from 0 for a page.
         destination : Destination, optional
             Where its stems go, if already worked out.
 
@@ -292,9 +291,8 @@ class Separator:
         order, config = self.order, self.config
         report = progress or ignore
         if not isinstance(recording, Excerpt):
-            recording = open_excerpt(
-                Path(recording), config.start, config.duration, config.temp_dir
-            )
+            path = Path(recording)
+            recording = open_excerpt(path, config.start, config.duration, config.temp_dir)
         destination = destination or Destination.of(
             order.namer,
             order.plan.names,
@@ -339,8 +337,7 @@ class Separator:
         """Return the rate, channels and length of the stems of a recording."""
         named = {"input": recording.sample_rate, "model": self.sample_rate}
         wanted = self.config.sample_rate
-        encoding = self.order.encoding
-        rate = encoding.rate_for(named[wanted] if isinstance(wanted, str) else wanted)
+        rate = self.order.encoding.rate_for(named.get(str(wanted)) or int(wanted))
         return Shape(rate, recording.channels, length_at(recording, rate))
 
     def _outputs(
