@@ -90,8 +90,8 @@ def test_an_error_while_progress_ends(
     real = Screen.track
 
     @contextmanager
-    def track(screen: Screen, recording: Any, place: str = "") -> Any:
-        with real(screen, recording, place) as update:
+    def track(screen: Screen, recording: Any, *more: Any) -> Any:
+        with real(screen, recording, *more) as update:
             yield update
         if recording.path.name == "1.wav":
             raise RuntimeError("strange")

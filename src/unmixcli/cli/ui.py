@@ -153,10 +153,12 @@ class Screen:
         from ..separation.results import Skipped
 
         result = outcome.result
-        if isinstance(result, UnmixError):
-            self.failure(str(result))
-            return
         name = "standard input" if outcome.source == "-" else display(Path(outcome.source or ""))
+        if isinstance(result, UnmixError):
+            # Most errors name the recording themselves.
+            named = not outcome.source or name in str(result)
+            self.failure(str(result) if named else f"{name}: {result}")
+            return
         folder = Path(
             os.path.commonpath([path.parent.absolute() for path in result.stems.values()])
         )
