@@ -289,7 +289,7 @@ def test_errors_of_ours_are_told_as_they_are(run: Run, install: Install) -> None
     song()
     install(entry(Scripted(script=that_raises(InputError("this is no music")))))
     outcome = run("separate", "song.wav", "-m", "acted")
-    assert (outcome.code, outcome.error) == (1, "error: this is no music")
+    assert (outcome.code, outcome.error) == (1, "error: song.wav: this is no music")
     assert files() == ["song.wav"]
 
 
