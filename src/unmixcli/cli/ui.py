@@ -155,9 +155,9 @@ class Screen:
         result = outcome.result
         name = "standard input" if outcome.source == "-" else display(Path(outcome.source or ""))
         if isinstance(result, UnmixError):
-            text = str(result)
-            named = outcome.source is None or display(Path(outcome.source)) in text
-            self.failure(text if named else f"{name}: {text}")
+            # Most errors name the recording themselves.
+            named = not outcome.source or name in str(result)
+            self.failure(str(result) if named else f"{name}: {result}")
             return
         folder = Path(
             os.path.commonpath([path.parent.absolute() for path in result.stems.values()])

@@ -68,7 +68,10 @@ class Workers:
     def submit(self, function: Callable[..., R], *args: object) -> Future[R]:
         """Run a function in inference mode on one of the threads."""
         if self._process != os.getpid():
-            self._start()  # threads do not survive a fork
+            # Threads do not survive a fork, and neither does the pool that this thread's
+            # own parallel work would use: it would wait for ever.
+            torch.set_num_threads(1)
+            self._start()
         return self._pool.submit(_infer, function, *args)
 
     def map(

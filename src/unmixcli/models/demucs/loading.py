@@ -67,7 +67,7 @@ def load_model(
         channels=first.audio_channels,
         device=torch.device(device),
         scheme=lambda options: scheme_of(card.name, first, options),
-        at_once=AT_ONCE,
+        at_once=min(AT_ONCE, torch.get_num_threads()),
     )
 
 
@@ -98,7 +98,7 @@ def load_torchaudio(
         channels=arguments.audio_channels,
         device=torch.device(device),
         scheme=scheme,
-        at_once=AT_ONCE,
+        at_once=min(AT_ONCE, torch.get_num_threads()),
     )
 
 

@@ -42,7 +42,8 @@ def load_model(
     if precision != "float32":
         network.compute_in(getattr(torch, precision))
     # Its LSTMs gain little from a second thread, two chunks at once do.
-    return make_model(network, file, card, parameters, targets, device, at_once=2)
+    at_once = min(2, torch.get_num_threads())
+    return make_model(network, file, card, parameters, targets, device, at_once)
 
 
 def build_network(file: TensorFile, parameters: Parameters) -> SCNet:

@@ -82,7 +82,7 @@ class SegmentedModel:
         self._device = device
         self._scheme = scheme
         self._batch = batch or (BATCH if device.type == "cuda" else 1)
-        self._workers = Workers(device, min(at_once, torch.get_num_threads()))
+        self._workers = Workers(device, at_once)
 
     def separate(
         self, mixture: Mixture, request: Request[Any], progress: Progress
