@@ -53,6 +53,24 @@ class Mixture(Protocol):
         ...
 
 
+class Derived:
+    """What a mixture made from another one has in common with it."""
+
+    mixture: Mixture
+
+    @property
+    def sample_rate(self) -> int:
+        return self.mixture.sample_rate
+
+    @property
+    def channels(self) -> int:
+        return self.mixture.channels
+
+    @property
+    def length(self) -> int:
+        return self.mixture.length
+
+
 Options = TypeVar("Options")
 
 

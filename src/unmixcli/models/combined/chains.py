@@ -17,7 +17,7 @@ from ...audio.blocks import BlockReader, crop
 from ...audio.resampling import AdaptedMixture, fit_channels, resample
 from ...options.mixes import MIXTURE
 from ..cards import ModelCard
-from ..interface import Block, Mixture, Model, Progress, Request
+from ..interface import Block, Derived, Mixture, Model, Progress, Request
 from ..known import PartsOptions
 from .part import Part, finish
 from .spool import Spool, write_all
@@ -135,23 +135,11 @@ def _input(
 
 
 @dataclass(frozen=True)
-class _Sum:
+class _Sum(Derived):
     """A weighted sum of audio, with the rate and channels of the chain's mixture."""
 
     terms: tuple[tuple[float, Mixture], ...]
     mixture: Mixture
-
-    @property
-    def sample_rate(self) -> int:
-        return self.mixture.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return self.mixture.channels
-
-    @property
-    def length(self) -> int:
-        return self.mixture.length
 
     def blocks(self) -> Iterator[Block]:
         readers = [

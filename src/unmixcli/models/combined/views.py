@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...audio.blocks import crop
-from ..interface import Block, Mixture
+from ..interface import Block, Derived, Mixture
 from .options import Options
 
 LONGEST = 0.5
@@ -53,19 +53,11 @@ class View:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Seen(Derived):
     """A transformed mixture."""
 
     mixture: Mixture
     view: View
-
-    @property
-    def sample_rate(self) -> int:
-        return self.mixture.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return self.mixture.channels
 
     @property
     def length(self) -> int:

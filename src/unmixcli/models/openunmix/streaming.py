@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from ...signal.stft import Audio, Framing, OverlapAdd, block_sizes, frame_blocks, stft
-from ..interface import Block, Mixture, Progress, Request
+from ..interface import Block, Derived, Mixture, Progress, Request
 from ..workers import Workers
 from .filtering import BlockMemory, Filter
 from .input_layers import Front
@@ -161,23 +161,11 @@ class OpenUnmix:
 
 
 @dataclass(frozen=True)
-class ScaledMixture:
+class ScaledMixture(Derived):
     """A mixture at another level; see `unmixcli.models.interface.Mixture`."""
 
     mixture: Mixture
     gain: float
-
-    @property
-    def sample_rate(self) -> int:
-        return self.mixture.sample_rate
-
-    @property
-    def channels(self) -> int:
-        return self.mixture.channels
-
-    @property
-    def length(self) -> int:
-        return self.mixture.length
 
     def blocks(self) -> Iterator[Block]:
         return (block * np.float32(self.gain) for block in self.mixture.blocks())
