@@ -70,6 +70,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "bit_depth": {"bit_depth": "16"},
     "quality": {"quality": 3, "format": "mp3"},
     "clip": {"clip": "clamp"},
+    "loudness": {"loudness": -14},
     "tags": {"tags": False},
     # What changes the model's own options.
     "niter": {"niter": 2},

@@ -66,6 +66,7 @@ def test_every_option_can_be_set(toml: Path, monkeypatch: pytest.MonkeyPatch) ->
         "bit_depth": ("16", "16", "16"),
         "quality": ("3", "3", 3.0),
         "clip": ("'rescale'", "rescale", "rescale"),
+        "loudness": ("-14", "-14", -14.0),
         "sample_rate": ("48000", "48000", 48000),
         "tags": ("false", "off", False),
         "page": ("true", "true", True),

@@ -1,8 +1,8 @@
-"""Turn all stems of a track down by one gain, so that none goes beyond full scale."""
+"""Apply one gain to all stems of a track, which depends on all of their samples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -20,15 +20,24 @@ _HEADROOM = 1 - 2**-15
 """The largest sample that 16 bits hold."""
 
 
+def gain_within(peak: float) -> float:
+    """Return the gain that keeps a peak within full scale: 1 if it is."""
+    return _HEADROOM / peak if peak > 1 else 1.0
+
+
 @contextmanager
 def rescaled(
-    blocks: Iterable[Audio], count: int, shape: Shape, temp_dir: Path | None = None
+    blocks: Iterable[Audio],
+    count: int,
+    shape: Shape,
+    gain_of: Callable[[float], float] = gain_within,
+    temp_dir: Path | None = None,
 ) -> Iterator[tuple[Iterator[Audio], float]]:
-    """Turn stems down by one common gain, if any of them goes beyond full scale.
+    """Turn stems up or down by one common gain.
 
-    The gain depends on the loudest sample, so the stems wait in a temporary
-    file until all of them are known. The gain is the same for all, so that they
-    still add up to the mixture, times the gain.
+    The gain depends on all samples, so the stems wait in a temporary file until
+    the last one has passed. The gain is the same for all, so that they still add
+    up to the mixture, times the gain.
 
     Parameters
     ----------
@@ -37,6 +46,8 @@ def rescaled(
         Number of stems.
     shape : Shape
         Of each stem.
+    gain_of : callable, optional
+        Takes the largest absolute sample and returns the gain; called after the last block.
     temp_dir : Path, optional
         Folder of the temporary file.
 
@@ -44,7 +55,6 @@ def rescaled(
     ------
     blocks : iterator of ndarray, shape (stems, channels, samples)
     gain : float
-        1 if no sample goes beyond full scale.
 
     Raises
     ------
@@ -57,7 +67,7 @@ def rescaled(
         for block in blocks:
             peak = max(peak, peak_of(block))
             _append(file, np.ascontiguousarray(block.reshape(row, -1).T, np.float32))
-        gain = _HEADROOM / peak if peak > 1 else 1.0
+        gain = gain_of(peak)
         yield _replay(file, (count, shape.channels), gain), gain
 
 

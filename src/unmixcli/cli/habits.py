@@ -29,6 +29,9 @@ _HABITS = {
     "--jobs": "start the command several times with --skip-existing; the runs share the recordings",
     "--list_models": "`unmix models list` lists the models",
     "--list-models": "`unmix models list` lists the models",
+    "--normalization": "--loudness -14 sets the loudness, --clip rescale avoids clipping",
+    "--normalize": "--loudness -14 sets the loudness, --clip rescale avoids clipping",
+    "--lufs": "--loudness {} sets the loudness in LUFS",
     "--codec": "--format {} sets the format",
     "--bitrate": "--quality {} sets the bit rate of lossy formats",
 }

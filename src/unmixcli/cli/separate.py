@@ -143,6 +143,9 @@ def separate(
         str | None,
         option("clip", "--clip", panel=FORM, metavar="NAME"),
     ] = None,
+    loudness: Annotated[
+        float | None, option("loudness", "--loudness", panel=FORM, metavar="LUFS")
+    ] = None,
     tags: Annotated[bool | None, option("tags", "--tags/--no-tags", panel=FORM)] = None,
     device: Annotated[
         str | None,
@@ -272,6 +275,7 @@ def record(outcome: Outcome) -> dict[str, object]:
         "seconds": round(result.seconds, 6),
         "elapsed": round(result.elapsed, 3),
         "gain": result.gain,
+        "loudness": None if result.loudness is None else result.loudness.facts,
         "gap_db": None if result.gap is None else round(result.gap, 2),
         "levels": {
             name: {"peak": round(level.peak, 6), "limited": level.limited}

@@ -175,9 +175,12 @@ class Screen:
             f"{speed:.0f}× real time)"
         )
         if result.gain != 1:
+            decibels = 20 * math.log10(result.gain)
+            loudness = result.loudness
+            aim = f"to {loudness.reached:.1f} LUFS" if loudness else "to stay within full scale"
             self.note(
-                f"{name}: all stems were turned down by {-20 * math.log10(result.gain):.1f} dB "
-                "to stay within full scale"
+                f"{name}: all stems were turned {'up' if decibels > 0 else 'down'} by "
+                f"{abs(decibels):.1f} dB {aim}"
             )
 
     def summary(self, summary: Summary) -> None:

@@ -23,6 +23,7 @@ from ..errors import UsageError
 from ..words import nearest
 from .template import check_template
 from .values import (
+    check_loudness,
     check_mixes,
     check_rate,
     lower,
@@ -61,7 +62,7 @@ CHANGES_SOUND = frozenset(
         "sum",
     )
 )
-CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "tags"))
+CHANGES_FILES = frozenset(("format", "bit_depth", "quality", "clip", "loudness", "tags"))
 CHANGES_NOTHING = frozenset(
     (
         "device",
@@ -237,7 +238,14 @@ class SeparationConfig(BaseModel):
         default=None,
         description="What to do with samples beyond full scale: none keeps them, clamp limits each "
         "one, rescale turns all stems of a track down by the same gain. If not given, none for "
-        "32f and clamp otherwise.",
+        "32f and clamp otherwise; with --loudness, rescale.",
+    )
+    loudness: Annotated[float | None, AfterValidator(check_loudness)] = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Give the recording this integrated loudness in LUFS (BS.1770), such as -14: "
+        "one gain for all stems, so that they still add up. If only one file is written, it gets "
+        "this loudness.",
     )
     sample_rate: Annotated[int | str, BeforeValidator(check_rate)] = Field(
         default="input", description="Sample rate of the stems: input, model or a number of Hz."

@@ -41,6 +41,7 @@ class Options(TypedDict, total=False):
     bit_depth: Literal["16", "24", "32f"] | None
     quality: float | str | None
     clip: Literal["none", "clamp", "rescale"] | None
+    loudness: float | None
     sample_rate: Literal["input", "model"] | int
     tags: bool
     page: bool

@@ -72,6 +72,14 @@ def check_rate(value: Any) -> int | str:
     return int(name)
 
 
+def check_loudness(lufs: float | None) -> float | None:
+    """Accept a loudness that a recording can have."""
+    if lufs is not None and not -70 < lufs <= 0:
+        hint = f", such as {-lufs:g}" if 0 < lufs < 70 else ""
+        raise ValueError(f"it is in LUFS, from above -70 to 0{hint}")
+    return lufs
+
+
 def check_mixes(mixes: tuple[str, ...]) -> tuple[str, ...]:
     """Check the form of ``NAME=a+b-c``, and remove spaces around the equals sign."""
     return tuple("=".join(split_mix(text)) for text in mixes)

@@ -38,7 +38,7 @@ class About:
     gap : float or None
         With ``sum``: how far the stems were from the mixture without it, in dB.
     gain : float
-        The factor that was applied to all stems to stay within full scale.
+        The factor that was applied to all stems.
     title : str
         The heading, in place of the recording's title.
     model : str
@@ -115,9 +115,10 @@ def facts(about: About) -> list[Fact]:
         found.append(
             Fact("Sum", (f"the mixture (without --sum {about.gap:.1f} dB of it are left over)",))
         )
-    if 0 < about.gain < 1:
-        lower = f"all stems, and the mixture here, are {-20 * math.log10(about.gain):.1f} dB lower"
-        found.append(Fact("Level", (lower,)))
+    if about.gain > 0 and about.gain != 1:
+        decibels = 20 * math.log10(about.gain)
+        turned = f"{abs(decibels):.1f} dB {'higher' if decibels > 0 else 'lower'}"
+        found.append(Fact("Level", (f"all stems, and the mixture here, are {turned}",)))
     if about.settings:
         found.append(Fact("Options", about.settings, is_code=True))
     found.append(Fact("Made with", (f"unmixcli {version('unmixcli')}",)))

@@ -5,10 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..audio.reading import Excerpt, open_excerpt
+from ..audio.writing import refuse_existing
 from ..models.interface import Progress, ignore
 from ..page import About, page_path, write_page
 from ..stems.destination import Destination
 from .order import Order
+
+
+def place_of_page(order: Order, destination: Destination) -> Path | None:
+    """Return where the page of a recording goes, if one is wanted.
+
+    Raises
+    ------
+    OutputError
+        If it exists and must not be replaced.
+    """
+    if not order.config.page:
+        return None
+    page = page_path(destination.stems)
+    if not order.config.overwrite:
+        refuse_existing([page])
+    return page
 
 
 def make_page(

@@ -82,8 +82,10 @@ class Order:
         ModelError
             If the model is unknown.
         """
+        # A loudness must not be reached by clipping, unless that is asked for.
+        clip = config.clip or (None if config.loudness is None else "rescale")
         encoding = Encoding.of(
-            config.format, config.bit_depth, config.quality, config.clip, config.sample_rate
+            config.format, config.bit_depth, config.quality, clip, config.sample_rate
         )
         if config.goal:
             first = _ranked(config, registry)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..audio.writing import Level
 from ..errors import UnmixError
+from ..stems.levelling import Loudness
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class SeparatedTrack:
     """Seconds that the separation took."""
     levels: dict[str, Level]
     gain: float = 1.0
-    """The factor applied to all stems to stay within full scale."""
+    """The factor applied to all stems."""
     page: Path | None = None
     """The page to listen to the stems, if requested."""
+    loudness: Loudness | None = None
+    """With ``loudness``: what was measured and reached."""
     gap: float | None = None
     """With ``sum``: how far the stems were from the mixture without it, in dB."""
 

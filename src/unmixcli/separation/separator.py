@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 from ..audio.arrays import ArrayRecording
 from ..audio.reading import Excerpt, open_excerpt
 from ..audio.resampling import Recording, length_at
-from ..audio.writing import Shape, refuse_existing
+from ..audio.writing import Shape
 from ..errors import UsageError
 from ..models.contract import check_model
 from ..models.interface import Block, Progress, ignore
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
 from ..options.keywords import Options
-from ..page import page_path
 from ..signal.closing import Gap
 from ..stems.destination import Destination
+from ..stems.levelling import Levelling
 from ..stems.saving import Saver
 from .device import resolve_device
 from .flow import stems_of
 from .forms import Form, check_rate, shared
-from .listening import make_page
+from .listening import make_page, place_of_page
 from .order import Order
 from .precision import resolve_precision
 from .results import SeparatedTrack
@@ -301,9 +301,7 @@ class Separator:
             with_tags=config.tags,
             by_content=config.compare_content,
         )
-        page = page_path(destination.stems) if config.page else None
-        if page and not config.overwrite:
-            refuse_existing([page])
+        page = place_of_page(order, destination)
         recipe = order.recipe
         shape = self._shape(recording)
         with destination.claim():
@@ -312,8 +310,9 @@ class Separator:
             )
             saver = Saver(destination, recipe, shape, order.encoding, replaced, config.temp_dir)
             gap = Gap()
-            levels, gain = saver.save(
+            saved = saver.save(
                 self._outputs(recording, shape.sample_rate, report, gap),
+                Levelling.of(config.loudness, order.encoding, recording),
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
             )
         elapsed = time.monotonic() - began
@@ -327,9 +326,10 @@ class Separator:
             recording.channels,
             recording.seconds,
             elapsed,
-            levels,
-            gain,
+            saved.levels,
+            saved.gain,
             page,
+            saved.loudness,
             gap.decibels,
         )
 

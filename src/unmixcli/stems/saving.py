@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,28 @@ from ..files.signals import unbroken
 from ..models.interface import Block
 from ..words import display
 from .destination import Destination
+from .levelling import Levelling, Loudness
 from .recipe import Recipe
 
 log = logging.getLogger("unmixcli")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What is known of stems once they are written.
+
+    Attributes
+    ----------
+    levels : dict of str to Level
+    gain : float
+        Factor that was applied to all stems.
+    loudness : Loudness or None
+        If a loudness was asked for.
+    """
+
+    levels: dict[str, Level]
+    gain: float
+    loudness: Loudness | None
 
 
 class Saver:
@@ -54,21 +74,20 @@ class Saver:
         self._temp_dir = temp_dir
 
     def save(
-        self, blocks: Iterator[Block], measured: Callable[[], dict[str, Any]] = dict
-    ) -> tuple[dict[str, Level], float]:
+        self,
+        blocks: Iterator[Block],
+        levelling: Levelling,
+        measured: Callable[[], dict[str, Any]] = dict,
+    ) -> Saved:
         """Write the stems.
 
         Parameters
         ----------
         blocks : iterator of ndarray, shape (stems, channels, samples)
+        levelling : Levelling
+            Chooses the gain of all stems.
         measured : callable, optional
             Returns what was measured on the way, for the record.
-
-        Returns
-        -------
-        levels : dict of str to Level
-        gain : float
-            Factor that was applied to all stems.
 
         Raises
         ------
@@ -83,9 +102,10 @@ class Saver:
             name = display(destination.recording)
             log.warning("%s: %s", name, destination.tags.problem)
         stems = destination.stems
+        blocks = levelling.measured(blocks, len(stems), shape)
         together = (
-            rescaled(blocks, len(stems), shape, self._temp_dir)
-            if self._encoding.clip == "rescale"
+            rescaled(blocks, len(stems), shape, levelling.gain, self._temp_dir)
+            if levelling.needed
             else nullcontext((blocks, 1.0))
         )
         tags = [destination.tags.of_stem(name, destination.recording.stem) for name in stems]
@@ -98,6 +118,7 @@ class Saver:
             writer.finish()
             # Stems without their record would look like made by hand.
             facts = measured() | ({} if gain == 1 else {"gain": round(gain, 6)})
+            facts |= levelling.loudness.facts if levelling.loudness else {}
             with (
                 unbroken(),
                 destination.manifest.entry(self._recipe, destination.source, writer.parts, facts),
@@ -108,7 +129,7 @@ class Saver:
             for name, level in zip(stems, writer.levels, strict=True)
         }
         self._report_limited(levels)
-        return levels, gain
+        return Saved(levels, gain, levelling.loudness)
 
     def _report_limited(self, levels: dict[str, Level]) -> None:
         limited = {name: level.limited for name, level in levels.items() if level.limited}
