@@ -32,7 +32,7 @@ def test_tracks_match_by_name(tmp_path):
     assert unmatched == ["C"]
     by_name = {pair.track: pair for pair in found}
     assert list(by_name["A"].references) == ["vocals"]
-    assert by_name["A"].estimates["vocals"].suffix == ".flac"
+    assert by_name["A"].estimates["vocals"].path.suffix == ".flac"
 
 
 def test_a_song_beside_the_folders_of_its_stems_is_no_track(tmp_path):

@@ -17,8 +17,10 @@ from ..files.readers import FileView
 from ..files.scratch import open_scratch, scratch_error
 
 
-def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> BinaryIO:
-    """Decode the first audio stream of a file to a temporary wave file.
+def decode(
+    source: Path | BinaryIO, name: str, temp_dir: Path | None = None, stream: int = 0
+) -> BinaryIO:
+    """Decode an audio stream of a file to a temporary wave file.
 
     A recording is read more than once, and its length is known only at its
     end, so it is decoded once, in blocks.
@@ -30,6 +32,8 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
         Name of the recording in messages.
     temp_dir : Path, optional
         Folder of the temporary file; see `open_scratch`.
+    stream : int
+        Which of its audio streams.
 
     Returns
     -------
@@ -53,12 +57,12 @@ def decode(source: Path | BinaryIO, name: str, temp_dir: Path | None = None) -> 
             container = stack.enter_context(av.open(view, "r", metadata_errors="ignore"))
         except (av.FFmpegError, OSError, ValueError):
             raise InputError(f"{name} cannot be read: it is in no known audio format") from None
-        if not container.streams.audio:
-            raise InputError(f"{name} contains no sound")
-        stream = container.streams.audio[0]
+        if len(container.streams.audio) <= stream:
+            raise InputError(f"{name} contains no sound" + (f" {stream + 1}" if stream else ""))
+        chosen = container.streams.audio[stream]
         file = stack.enter_context(open_scratch(temp_dir))
         try:
-            _decode(container, stream, file, name, clock)
+            _decode(container, chosen, file, name, clock)
         except (InputError, SpoolError, MemoryError):
             raise
         except Exception:  # PyAV has many ways to say that it does not know a codec

@@ -7,6 +7,7 @@ inside PyAV.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -108,6 +109,7 @@ def open_excerpt(
     duration: float = -1.0,
     temp_dir: Path | None = None,
     content: BinaryIO | None = None,
+    stream: int = 0,
 ) -> Excerpt:
     """Open a recording and choose the part of it to read.
 
@@ -122,6 +124,8 @@ def open_excerpt(
         Folder of the temporary file, if the recording has to be decoded.
     content : file object, optional
         An open file with the recording's bytes; the path is then only its name.
+    stream : int
+        Which audio stream of a file with several to read.
 
     Returns
     -------
@@ -137,12 +141,14 @@ def open_excerpt(
     source: Any = content or path
     if content is None:
         refuse_missing(path)
-    try:
-        file = soundfile.SoundFile(os.fsencode(path) if content is None else FileView(content))
-    except soundfile.LibsndfileError:
+    file = None
+    if not stream:  # libsndfile knows only one
+        with contextlib.suppress(soundfile.LibsndfileError):
+            file = soundfile.SoundFile(os.fsencode(path) if content is None else FileView(content))
+    if file is None:
         from .decoding import decode
 
-        source = decode(source, name, temp_dir)
+        source = decode(source, name, temp_dir, stream)
         file = _open(source, name)
     with file:
         rate, channels, total = file.samplerate, file.channels, file.frames

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio.reading import Excerpt, open_excerpt
+from ..audio.reading import Excerpt
 from ..errors import InputError
 from ..words import display
 from .pairs import NO_VOCALS, REMAINDERS, Pair
@@ -42,7 +42,7 @@ def load(pair: Pair) -> Stems:
     """
     left_out: list[str] = []
     names = list(pair.estimates)
-    true = {name: open_excerpt(path) for name, path in pair.references.items()}
+    true = {name: place.open() for name, place in pair.references.items()}
     true = _without_strays(true, names, left_out)
     first = next(iter(true.values()))
     length = max(excerpt.length for excerpt in true.values())
@@ -74,8 +74,8 @@ def load(pair: Pair) -> Stems:
             f"{pair.track}: none of {', '.join(names)} has a reference among {', '.join(read)}"
         )
     estimates = {
-        name: _read(open_excerpt(path), first, length)
-        for name, path in pair.estimates.items()
+        name: _read(place.open(), first, length)
+        for name, place in pair.estimates.items()
         if name in references
     }
     silence = np.zeros((length, first.channels))

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..separation.inputs import EXTENSIONS
 from ..words import display
+from .stemfiles import Place, is_stem_file, name_of, places_in
 
 _NO_STEMS = frozenset(("mixture", "mix"))
 NO_VOCALS = frozenset(("accompaniment", "instrumental", "no_vocals"))
@@ -22,18 +23,19 @@ class Pair:
     """A track: its estimated stems and its true ones, by target."""
 
     track: str
-    estimates: Mapping[str, Path]
-    references: Mapping[str, Path]
+    estimates: Mapping[str, Place]
+    references: Mapping[str, Place]
 
 
 def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]]:
     """Match the tracks of two folders.
 
     A folder that contains stems is a track. Otherwise each folder below it
-    that contains some is a track, as in MUSDB's ``train/TRACK/`` and
-    ``test/TRACK/``. Tracks match by the names of their folders, with or without
-    the ``_MODEL`` that `unmix separate` appends. If each side has only one
-    track, they match whatever their names.
+    that contains some is a track, as in MUSDB18-HQ's ``train/TRACK/`` and
+    ``test/TRACK/``, and so is each ``TRACK.stem.mp4``, as in MUSDB18. Tracks
+    match by the names of their folders, with or without the ``_MODEL`` that
+    `unmix separate` appends. If each side has only one track, they match
+    whatever their names.
 
     Returns
     -------
@@ -54,7 +56,9 @@ def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]
     matched: dict[str, str] = {}
     unmatched = []
     for name in estimated:
-        candidates = [other for other in true if name == other or name.startswith(f"{other}_")]
+        # `unmix separate A.stem.mp4` writes to A.stem_MODEL.
+        plain = name.replace(".stem", "")
+        candidates = [other for other in true if plain == other or plain.startswith(f"{other}_")]
         if not candidates:
             unmatched.append(name)
             continue
@@ -75,8 +79,10 @@ def find_pairs(estimates: Path, references: Path) -> tuple[list[Pair], list[str]
     )
 
 
-def _tracks(root: Path) -> dict[str, dict[str, Path]]:
+def _tracks(root: Path) -> dict[str, dict[str, Place]]:
     """Return the stems of each track below a folder, keyed by the track's name."""
+    if is_stem_file(root):
+        return {name_of(root): places_in(root)}
     if not root.is_dir():
         raise InputError(f"{display(root)} is not a folder")
     own = _stems(root)
@@ -85,7 +91,11 @@ def _tracks(root: Path) -> dict[str, dict[str, Path]]:
     # A song beside the folders of its stems is a stray file, not a track.
     if own and not (below and set(own).isdisjoint(set().union(*below.values()))):
         return {root.resolve().name: own}
-    found: dict[str, dict[str, Path]] = {}
+    found: dict[str, dict[str, Place]] = {}
+    for file in sorted(path for path in root.rglob("*") if is_stem_file(path)):
+        if name_of(file) in found:
+            raise InputError(f"{display(root)} has two tracks called {name_of(file)}")
+        found[name_of(file)] = places_in(file)
     for folder, stems in below.items():
         # The stems of TRACK/mixture.wav may be in TRACK/mixture.
         name = folder.parent.name if folder.name in _NO_STEMS else folder.name
@@ -97,22 +107,22 @@ def _tracks(root: Path) -> dict[str, dict[str, Path]]:
     return found
 
 
-def _stems(folder: Path) -> dict[str, Path]:
+def _stems(folder: Path) -> dict[str, Place]:
     try:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise InputError(f"{display(folder)} cannot be read: {error.strerror}") from None
-    found: dict[str, Path] = {}
+    found: dict[str, Place] = {}
     for path in files:
         known = path.suffix.lower().lstrip(".") in EXTENSIONS
-        if not known or path.name.startswith(".") or path.stem in _NO_STEMS:
+        if not known or path.name.startswith(".") or path.stem in _NO_STEMS or is_stem_file(path):
             continue
         if path.stem in found:
             raise InputError(
                 f"{display(folder)} has two files for {path.stem}: "
-                f"{found[path.stem].name} and {path.name}"
+                f"{found[path.stem].path.name} and {path.name}"
             )
-        found[path.stem] = path
+        found[path.stem] = Place(path)
     return found
 
 

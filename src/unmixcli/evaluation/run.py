@@ -78,7 +78,7 @@ def _score(pair: Pair, si_sdr_only: bool) -> TrackScores:
     if not si_sdr_only:
         for group in _groups(list(scores)):
             _add_bss_eval(scores, group, stems)
-    model = model_of(pair.estimates.values())
+    model = model_of(place.path for place in pair.estimates.values())
     return TrackScores(track=pair.track, model=model, targets=scores, left_out=stems.left_out)
 
 

@@ -142,6 +142,10 @@ class Plugin(Protocol):
     ``check(card)``
         Raises `ModelError` if a model cannot work on this machine; called
         before its weights are downloaded.
+    ``network(card, weights, targets)``
+        Returns a `torch.nn.Module` from (batch, channels, samples) to (batch,
+        targets, channels, samples), for `unmixcli.networks.load`. A plugin that
+        loads a `SegmentedModel` does not need it.
     ``folder_card(folder)``
         Returns the card of the model in a user's folder, or None if it is of another kind.
     ``file_card(file)``

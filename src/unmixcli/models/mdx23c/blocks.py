@@ -27,6 +27,11 @@ class Activate(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map an image to another of its shape."""
+        if torch.is_grad_enabled():
+            # The backward pass of torch's own norm is wrong for gradients that lie channels last.
+            variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+            scale = self.weight[:, None, None] * torch.rsqrt(variance + EPSILON)
+            return F.gelu((x - mean) * scale + self.bias[:, None, None])
         if x.device.type != "cpu":
             normalised = F.instance_norm(x, weight=self.weight, bias=self.bias, eps=EPSILON)
             return F.gelu(normalised)
@@ -61,10 +66,12 @@ class Activate(nn.Module):
 
 
 class Gelu(nn.Module):
-    """The activation, in place."""
+    """The activation, in place for inference."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Overwrite an image."""
+        """Map an image to another of its shape."""
+        if torch.is_grad_enabled():
+            return F.gelu(x)
         activated: torch.Tensor = torch.ops.aten.gelu_(x)
         return activated
 
@@ -125,9 +132,9 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map an image to one of as many frames and bins."""
         y: torch.Tensor = self.tfc1(x)
-        y += self.tdf(y)
+        y = torch.add(y, self.tdf(y), out=None if torch.is_grad_enabled() else y)
         y = self.tfc2(y)
-        y += self.shortcut(x)
+        y = torch.add(y, self.shortcut(x), out=None if torch.is_grad_enabled() else y)
         return y
 
 

@@ -16,7 +16,7 @@ from ...signal.stft import Framing
 from ..cards import ModelCard
 from .checkpoint import Checkpoint, read_checkpoint
 from .input_layers import MagnitudeFront
-from .joint import build_joint, is_joint, read_joint
+from .joint import JointCheckpoint, build_joint, is_joint, read_joint
 from .network import fold
 from .output_layers import RectifiedHead
 from .streaming import OpenUnmix
@@ -51,10 +51,8 @@ def _load_joint(
     device: torch.device,
     dtype: torch.dtype,
 ) -> OpenUnmix:
-    checkpoint = read_joint(weights[card.files_for(targets)[0].file])
+    checkpoint = open_joint(card, weights[card.files_for(targets)[0].file])
     header = checkpoint.header
-    if set(header.targets) != set(card.targets) or header.sample_rate != card.sample_rate:
-        raise ModelError(f"{checkpoint.path} does not match the description of {card.name}")
     framing = Framing(header.n_fft, header.hop)
     ranges = _ranges(framing.bins, device)
     trunk, front, head = build_joint(checkpoint, targets, ranges, device, dtype)
@@ -68,6 +66,45 @@ def _load_networks(
     device: torch.device,
     dtype: torch.dtype,
 ) -> OpenUnmix:
+    checkpoints, framing = open_networks(card, weights, targets)
+    ranges = _ranges(framing.bins, device)
+    networks = [fold(checkpoints.pop(target), device) for target in targets]
+    return OpenUnmix(
+        [network.trunk.to(dtype) for network in networks],
+        MagnitudeFront(networks, dtype),
+        RectifiedHead(targets, networks, ranges, device, dtype),
+        ranges,
+        framing,
+        card.sample_rate,
+        device,
+    )
+
+
+def open_joint(card: ModelCard, path: Path) -> JointCheckpoint:
+    """Read a joint network and compare it with its card.
+
+    Raises
+    ------
+    ModelError
+        If the file is not such a network, or not the one described.
+    """
+    checkpoint = read_joint(path)
+    header = checkpoint.header
+    if set(header.targets) != set(card.targets) or header.sample_rate != card.sample_rate:
+        raise ModelError(f"{checkpoint.path} does not match the description of {card.name}")
+    return checkpoint
+
+
+def open_networks(
+    card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str]
+) -> tuple[dict[str, Checkpoint], Framing]:
+    """Read the network of each target and compare it with the card and the others.
+
+    Raises
+    ------
+    ModelError
+        If a file is not an Open-Unmix network, or not the one described.
+    """
     checkpoints = {}
     for item in card.files_for(targets):
         for target in item.targets:
@@ -80,18 +117,7 @@ def _load_networks(
             f"{card.name} is described as having a hop of {hop} samples, which does not fit "
             f"frames of {n_fft}: it must be between {n_fft // 64} and {n_fft // 2}"
         )
-    framing = Framing(n_fft, hop)
-    ranges = _ranges(framing.bins, device)
-    networks = [fold(checkpoints.pop(target), device) for target in targets]
-    return OpenUnmix(
-        [network.trunk.to(dtype) for network in networks],
-        MagnitudeFront(networks, dtype),
-        RectifiedHead(targets, networks, ranges, device, dtype),
-        ranges,
-        framing,
-        card.sample_rate,
-        device,
-    )
+    return checkpoints, Framing(n_fft, hop)
 
 
 def _ranges(bins: int, device: torch.device) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ from .folder import card_of_folder
 from .options import Options
 
 if TYPE_CHECKING:
+    from .module import WaveformSeparator
     from .streaming import OpenUnmix
 
 
@@ -40,6 +41,13 @@ class _Plugin:
         from .loading import load_model
 
         return load_model(card, weights, targets, device, precision)
+
+    def network(
+        self, card: ModelCard, weights: Mapping[str, Path], targets: Sequence[str]
+    ) -> WaveformSeparator:
+        from .module import load_network
+
+        return load_network(card, weights, targets)
 
 
 plugin = _Plugin()

@@ -84,16 +84,16 @@ class Roformer(nn.Module):
         spectrum = spectrum.permute(2, 1, 0).contiguous()  # (frames, bins, channels)
         real = torch.view_as_real(spectrum)
         features = self.split(real)
-        self.trunk(features)
-        stems = audio.new_empty(len(self.heads), *audio.shape)
-        for stem, head in zip(stems, self.heads, strict=True):
+        features = self.trunk(features)
+        stems = []
+        for head in self.heads:
             masks = torch.zeros_like(real)
             head(features, masks)
             masked = torch.view_as_complex(masks).mul_(spectrum)
             if transform.zero_dc:
                 masked[:, 0] = 0
-            stem.copy_(self._inverse(masked, audio.shape[-1]))
-        return stems
+            stems.append(self._inverse(masked, audio.shape[-1]))
+        return torch.stack(stems)
 
     def _inverse(self, spectrum: Tensor, samples: int) -> Tensor:
         # The length is asked for, since a segment need not be a multiple of the hop.

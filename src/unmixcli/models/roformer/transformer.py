@@ -35,7 +35,7 @@ def on_processor(tensor: Tensor) -> bool:
 def unit(x: Tensor) -> Tensor:
     """Scale vectors to length 1, (..., dim) to a new tensor (..., dim); zeros stay zeros."""
     length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return torch.mul(x, length.clamp_min_(_SMALLEST).reciprocal_())
+    return torch.mul(x, length.clamp_min(_SMALLEST).reciprocal())
 
 
 class Rotary(nn.Module):
@@ -59,10 +59,16 @@ class Rotary(nn.Module):
         table = self._table  # one reading: another thread may put a table in its place
         frequencies = self.frequencies
         if table is None or len(table) < length or table.device != frequencies.device:
-            places = torch.arange(length, device=frequencies.device, dtype=torch.float32)
-            angles = torch.outer(places, frequencies)
-            self._table = table = torch.polar(torch.ones_like(angles), angles).unsqueeze(1)
+            with torch.inference_mode(False), torch.no_grad():  # gradients may follow inference
+                places = torch.arange(length, device=frequencies.device, dtype=torch.float32)
+                angles = torch.outer(places, frequencies)
+                self._table = table = torch.polar(torch.ones_like(angles), angles).unsqueeze(1)
         return table[:length]
+
+
+def frozen(values: Tensor) -> nn.Parameter:
+    """Return weights that no gradient is computed for, until someone wants it."""
+    return nn.Parameter(values, requires_grad=False)
 
 
 def compute_products_in(network: nn.Module, dtype: torch.dtype) -> None:
@@ -72,7 +78,7 @@ def compute_products_in(network: nn.Module, dtype: torch.dtype) -> None:
     """
     for module in network.modules():
         for name in getattr(module, "products", ()):
-            setattr(module, name, getattr(module, name).to(dtype))
+            setattr(module, name, frozen(getattr(module, name).to(dtype)))
 
 
 class Attention(nn.Module):
@@ -118,15 +124,15 @@ class Attention(nn.Module):
         # so that pairs of columns can be seen as complex numbers.
         even = gates.new_zeros(self._heads % 2, dim)
         weights = torch.cat([queries_keys_values, gates, even])
-        self.register_buffer("weights", weights.mul_(norm * dim**0.5))
-        self.register_buffer("gates_bias", gates_bias)
-        self.register_buffer("output", output.T.contiguous())
-        self.register_buffer("bias", bias)
-        self.register_buffer("output_bias", output_bias)
+        self.weights = frozen(weights.mul_(norm * dim**0.5))
+        self.gates_bias = frozen(gates_bias)
+        self.output = frozen(output.T.contiguous())
+        self.bias = None if bias is None else frozen(bias)
+        self.output_bias = None if output_bias is None else frozen(output_bias)
         self.rotary = rotary
 
-    def forward(self, x: Tensor) -> None:
-        """Add attention to `x`, shape (sequences, length, dim)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Add attention to `x`, shape (sequences, length, dim); in place for inference."""
         inner, heads = self._inner, self._heads
         dtype = self.weights.dtype
         fused = nn.functional.linear(unit(x).to(dtype), self.weights)
@@ -143,7 +149,7 @@ class Attention(nn.Module):
         heard = nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2)
         gates = (fused[..., 3 * inner : 3 * inner + heads] + self.gates_bias).sigmoid_()
         heard = (heard * gates.to(dtype).unsqueeze(-1)).flatten(-2)
-        _add_product(x, heard, self.output, self.output_bias)
+        return _add_product(x, heard, self.output, self.output_bias)
 
 
 class FeedForward(nn.Module):
@@ -174,15 +180,15 @@ class FeedForward(nn.Module):
         output_bias: Tensor,
     ) -> None:
         super().__init__()
-        self.register_buffer("hidden", hidden * (norm * len(norm) ** 0.5))
-        self.register_buffer("hidden_bias", hidden_bias)
-        self.register_buffer("output", output.T.contiguous())
-        self.register_buffer("output_bias", output_bias)
+        self.hidden = frozen(hidden * (norm * len(norm) ** 0.5))
+        self.hidden_bias = frozen(hidden_bias)
+        self.output = frozen(output.T.contiguous())
+        self.output_bias = frozen(output_bias)
 
-    def forward(self, x: Tensor) -> None:
-        """Add the layers' result to `x`, shape (sequences, length, dim)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the layers' result to `x`, shape (sequences, length, dim); as attention does."""
         inside = nn.functional.linear(unit(x).to(self.hidden.dtype), self.hidden, self.hidden_bias)
-        _add_product(x, nn.functional.gelu(inside), self.output, self.output_bias)
+        return _add_product(x, nn.functional.gelu(inside), self.output, self.output_bias)
 
 
 class Norm(nn.Module):
@@ -197,11 +203,11 @@ class Norm(nn.Module):
 
     def __init__(self, gains: Tensor) -> None:
         super().__init__()
-        self.register_buffer("gains", gains * len(gains) ** 0.5)
+        self.gains = frozen(gains * len(gains) ** 0.5)
 
-    def forward(self, x: Tensor) -> None:
-        """Scale `x`, shape (sequences, length, dim), in place."""
-        torch.mul(unit(x), self.gains, out=x)
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale `x`, shape (sequences, length, dim), in place for inference."""
+        return torch.mul(unit(x), self.gains, out=None if torch.is_grad_enabled() else x)
 
 
 @dataclass(frozen=True)
@@ -227,8 +233,10 @@ class Trunk(nn.Module):
             part for stage in stages for part in (stage.attention, *stage.steps)
         )
 
-    def forward(self, x: Tensor) -> None:
-        """Change features `x`, shape (frames, bands, dim), contiguous, in place."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Change features, shape (frames, bands, dim), contiguous: in place for inference."""
+        if torch.is_grad_enabled():
+            return self._differentiable(x)
         frames, bands, _ = x.shape
         tokens = CPU_TOKENS if on_processor(x) else GPU_TOKENS
         for stage in self._stages:
@@ -237,10 +245,22 @@ class Trunk(nn.Module):
             for part in torch.split(x, max(1, tokens // bands)):
                 for step in stage.steps:
                     step(part)
+        return x
+
+    def _differentiable(self, x: Tensor) -> Tensor:
+        """Do the same to new tensors: autograd needs the old ones."""
+        for stage in self._stages:
+            x = stage.attention(x.transpose(0, 1).contiguous()).transpose(0, 1).contiguous()
+            for step in stage.steps:
+                x = step(x)
+        return x
 
 
-def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None) -> None:
+def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
     """Add ``values @ weights + bias`` to `x`, without a tensor for the product if possible."""
+    if torch.is_grad_enabled():
+        total = x + values @ weights
+        return total if bias is None else total + bias
     if weights.dtype != x.dtype:
         x += values @ weights
     elif x.is_contiguous():
@@ -252,3 +272,4 @@ def _add_product(x: Tensor, values: Tensor, weights: Tensor, bias: Tensor | None
         x += values @ weights
     if bias is not None:
         x += bias
+    return x

@@ -79,4 +79,5 @@ def _normalise(x: torch.Tensor, norm: nn.Module) -> torch.Tensor:
     gain, shift = norm.parameters()
     # A layer norm sums faster than `var_mean` and more exactly than a channels-last group norm.
     y = F.layer_norm(x, x.shape[1:])
-    return torch.addcmul(shift, y, gain, out=y)
+    out = None if torch.is_grad_enabled() else y
+    return torch.addcmul(shift, y, gain, out=out)

@@ -94,7 +94,7 @@ class Refine(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map (batch, rows, frames, channels) to the same shape, in place."""
+        """Map (batch, rows, frames, channels) to the same shape, in place for inference."""
         for layer in self.layers:
             norm, shift, widen, widen_bias, along, along_bias, *rest = layer.parameters()
             inner_norm, inner_shift, narrow, narrow_bias = rest
@@ -103,7 +103,8 @@ class Refine(nn.Module):
             y = F.glu(convolve(y, widen[:, :, None], widen_bias, padding=padding), dim=-1)
             y = convolve(y, along[:, :, None], along_bias, padding=padding, groups=len(along))
             y = F.silu(_normalise_rows(y, inner_norm, inner_shift), inplace=True)
-            x += F.linear(y, narrow[:, :, 0], narrow_bias)
+            added = F.linear(y, narrow[:, :, 0], narrow_bias)
+            x = torch.add(x, added, out=None if torch.is_grad_enabled() else x)
         return x
 
 

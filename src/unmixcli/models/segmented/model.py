@@ -28,6 +28,9 @@ BATCH = 4
 MEASURING = 0.02
 """Share of the work that a first reading takes."""
 
+_LONG = 10**9
+"""Samples of a mixture that is longer than any segment."""
+
 Blocks = Generator[Block, None, None]
 Moments = tuple[float, float]
 """The mean to subtract from a mixture, and the divisor that follows."""
@@ -83,6 +86,10 @@ class SegmentedModel:
         self._scheme = scheme
         self._batch = batch or (BATCH if device.type == "cuda" else 1)
         self._workers = Workers(device, at_once)
+
+    def width(self, options: Any) -> int:
+        """Return the samples that the network reads at a time in a long mixture."""
+        return next(self._scheme(options).segments(_LONG)).width
 
     def separate(
         self, mixture: Mixture, request: Request[Any], progress: Progress
