@@ -127,7 +127,7 @@ def computes(name: str) -> bool:
     parts = name.split(".")
     return (
         parts[0] == "signal"
-        or name in ("models.tensors", "models.workers")
+        or name in ("models.differentiable", "models.tensors", "models.workers")
         or (parts[0] == "models" and len(parts) > 2)
     )
 

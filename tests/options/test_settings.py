@@ -114,10 +114,10 @@ def test_qualities(typed: object, value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("niter = -1", "config.toml, key niter: -1: input should be greater"),
+        ("niter = -1", "config.toml, key niter: -1: it must be greater"),
         ("nitre = 1", "config.toml, key nitre: unknown option; did you mean niter"),
-        ("bit-depth = 12", "config.toml, key bit-depth: '12': input should be"),
-        ("format = 'docx'", "config.toml, key format: 'docx': input should be 'wav'"),
+        ("bit-depth = 12", "config.toml, key bit-depth: '12': it must be"),
+        ("format = 'docx'", "config.toml, key format: 'docx': it must be wav"),
         ("bit-depth = 16\nbit_depth = 24", "key bit_depth: it is set twice"),
         ("niter = ", "config.toml cannot be read: it is not valid TOML: "),
         ("[separate]\nniter = 1", "key separate: unknown option"),
@@ -145,7 +145,7 @@ def test_a_mistake_in_a_variable(run: Run, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("UNMIX_NITER", "many")
     outcome = run("separate", "song.wav")
     assert outcome.code == 2
-    assert outcome.error.startswith("error: UNMIX_NITER: 'many': input should be a valid integer")
+    assert outcome.error.startswith("error: UNMIX_NITER: 'many': it must be a valid integer")
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "anything"])

@@ -99,7 +99,7 @@ def test_one_bad_file_does_not_stop_the_rest(run: Run, tiny_model: Path) -> None
         (["--targets", "vocals,piano"], 2, "no target 'piano'"),
         (["--targets", "vocal"], 2, "did you mean vocals"),
         (["--targets", "vocals,vocals"], 2, "named twice"),
-        (["--format", "docx"], 2, "format 'docx': input should be"),
+        (["--format", "docx"], 2, "format 'docx': it must be"),
         (["--device", "cuda:99"], 2, "cuda:99"),
         (["--device", "toaster"], 2, "device"),
         (["--option", "colour=red"], 2, "no option 'colour'"),

@@ -310,7 +310,7 @@ class SeparationConfig(BaseModel):
 
 def _sentence(detail: Any) -> str:
     """Turn one of pydantic's errors into words that a user can act on."""
-    message = detail["msg"].removeprefix("Value error, ")
+    message = _plain(detail)
     if not detail["loc"]:
         return str(message)
     name = str(detail["loc"][0])
@@ -319,3 +319,15 @@ def _sentence(detail: Any) -> str:
     value = detail["input"]
     shown = f" {value!r}" if isinstance(value, (str, int, float)) else ""
     return f"{name}{shown}: {message[0].lower()}{message[1:]}"
+
+
+def _plain(detail: Any) -> str:
+    """Return what is wrong with a value, in our own words."""
+    if detail["type"] == "literal_error":
+        choices = detail["ctx"]["expected"].replace("'", "")
+        known = choices.replace(" or ", ", ").split(", ")
+        return f"it must be {choices}{nearest(str(detail['input']), known)}"
+    if detail["type"] == "string_pattern_mismatch":  # of the device
+        return "it must be auto, cpu, cuda, cuda:N, mps, xpu or xpu:N"
+    message = str(detail["msg"]).removeprefix("Value error, ").partition(", unable to parse")[0]
+    return message.replace("Input should be", "it must be", 1)

@@ -28,7 +28,8 @@ from .pictures import Picture, draw
 
 # fmt: off
 _SCRIPTS = (
-    "track", "sound", "levels", "loop", "view", "detail", "saving", "address", "system", "hands",
+    "track", "pitch", "tempo", "sound", "levels", "loop", "view", "detail", "saving", "address",
+    "system", "hands",
 )
 # fmt: on
 _DRAWING = 0.4

@@ -25,6 +25,8 @@ function address() {
   if (loop.to !== null) parts.push(`loop=${number(loop.from)}-${number(loop.to)}`);
   if (loop.to !== null && !loop.on) parts.push("noloop");
   if (comparing()) parts.push("mixture");
+  if (style.tempo !== TEMPO.usual) parts.push(`tempo=${style.tempo}`);
+  if (style.key !== KEY.usual) parts.push(`key=${style.key}`);
   return `#${parts.join("&")}`;
 }
 
@@ -47,6 +49,8 @@ function restore() {
   });
   press(mixture?.listen, wanted.has("mixture"));
   applyLevels();
+  setStyle("tempo", numbers("tempo")[0] ?? TEMPO.usual);
+  setStyle("key", numbers("key")[0] ?? KEY.usual);
   const [from, to] = numbers("loop", "-");
   if (from >= 0 && to <= track.seconds) setLoop(from, to, !wanted.has("noloop"));
   else setLoop(null, null, false);

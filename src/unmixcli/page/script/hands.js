@@ -90,6 +90,8 @@ const keys = {
   b: () => setEnd(),
   l: (event) => (event.shiftKey ? clearLoop() : toggleLoop()),
   z: (event) => zoom(event.shiftKey ? 0.5 : 2),
+  t: (event) => stepStyle("tempo", event.shiftKey ? -1 : 1),
+  k: (event) => stepStyle("key", event.shiftKey ? -1 : 1),
   s: () => solo(lanes[chosen]),
   m: () => mute(lanes[chosen]),
   "+": () => louder(5),
@@ -119,12 +121,14 @@ document.addEventListener("keydown", (event) => {
 
 setView(0, 1);
 showLoop();
+listenToStyle();
 restore();
 show();
 listenToSystem();
 findFiles();
 window.unmix = {
-  stems, mixture, loop, view, now,
+  stems, mixture, loop, view, now, style, PitchShifter, Resampler,
+  get output() { return heardBy; },
   get context() { return context; },
   get playing() { return isPlaying(); },
 };

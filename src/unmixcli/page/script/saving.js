@@ -57,12 +57,14 @@ function header(frames, rate, channels, bits) {
 
 // 16 bits, which is more than the compressed sound is worth. What would exceed full scale is
 // mixed once more, turned down: the first time shows by how much.
-async function wav(gains, first, end, progress) {
+async function wav(gains, first, end, isStyled, progress) {
   let [loudest, factor] = [0, 1];
+  const length = isStyled ? Math.round((end - first) / speed()) : end - first;
   for (;;) {
-    const parts = [header(end - first, track.rate, track.channels, 16)];
+    const parts = [header(length, track.rate, track.channels, 16)];
     let done = 0;
-    for await (const part of mixed(gains, first, end)) {
+    const mix = mixed(gains, first, end);
+    for await (const part of isStyled ? restyled(mix, length) : mix) {
       const frames = part[0].length;
       const numbers = new Int16Array(frames * part.length);
       part.forEach((samples, n) => {
@@ -73,7 +75,7 @@ async function wav(gains, first, end, progress) {
       });
       parts.push(numbers);
       done += frames;
-      if (!progress(done / (end - first))) return null;
+      if (!progress(done / length)) return null;
     }
     if (loudest * factor <= 1.0001) return { blob: new Blob(parts, { type: "audio/wav" }), factor };
     factor = 1 / loudest;
@@ -89,7 +91,7 @@ function give(blob, name) {
 }
 
 // Save to a file and show the progress in the button; pressed again, it cancels.
-async function save(button, gains, name, from = 0, to = track.seconds) {
+async function save(button, gains, name, { from = 0, to = track.seconds, isStyled = false } = {}) {
   if (button.dataset.label) {
     cancelled.add(button);
     return;
@@ -103,7 +105,7 @@ async function save(button, gains, name, from = 0, to = track.seconds) {
   try {
     progress(0);
     const [first, end] = [from, to].map((time) => Math.round(time * track.rate));
-    const made = await wav(gains, first, end, progress);
+    const made = await wav(gains, first, end, isStyled, progress);
     if (made) {
       give(made.blob, name);
       const down = made.factor < 1 ? `, turned down by ${(-20 * Math.log10(made.factor)).toFixed(1)} dB to avoid clipping` : "";
@@ -123,7 +125,9 @@ function saveMix() {
   const names = gains.length < stems.length ? gains.map(([lane]) => lane.name).join(", ") : "mix";
   const [from, to] = loop.on ? [loop.from, loop.to] : [0, track.seconds];
   const part = loop.on ? ` ${clock(from, 1)}-${clock(to, 1)}` : "";
-  save(find("save"), gains, `${track.title} (${names})${part}`, from, to);
+  const isStyled = style.tempo !== TEMPO.usual || style.key !== KEY.usual;
+  const restyling = isStyled ? ` ${find("tempo-shown").textContent} ${find("key-shown").textContent}` : "";
+  save(find("save"), gains, `${track.title} (${names})${part}${restyling}`, { from, to, isStyled });
 }
 
 function saveLane(lane) {

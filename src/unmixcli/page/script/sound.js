@@ -19,7 +19,6 @@ function prepare() {
   if (context) return;
   context = new AudioContext({ sampleRate: track.rate });
   output = context.createGain();
-  output.connect(context.destination);
   for (const lane of lanes) {
     lane.gain = context.createGain();
     lane.analyser = context.createAnalyser();
@@ -39,7 +38,7 @@ function bytes(lane, piece) {
 function decode(piece) {
   if (!decoded.has(piece)) {
     decoded.set(piece, Promise.all(
-      sounds.map((lane) => context.decodeAudioData(bytes(lane, piece)))));
+      sounds.map(async (lane) => atTempo(await context.decodeAudioData(bytes(lane, piece))))));
   }
   for (const other of decoded.keys()) {
     if (Math.abs(other - piece) > 2) decoded.delete(other);
@@ -53,14 +52,15 @@ const pieceAt = (time) =>
   within(Math.floor((time + 2 * FADE) / track.piece), 0, track.pieces - 1);
 
 function schedule(piece, buffers, cut) {
-  const zero = cut.clock - cut.from;  // clock time of the track's start
+  const pace = speed();
+  const at = (time) => cut.clock + (time - cut.from) / pace;  // clock time of a moment of the track
   const isFirst = piece === pieceAt(cut.from);
   const isLast = piece === track.pieces - 1 || cut.to <= (piece + 1) * track.piece + 2 * FADE;
   const begin = Math.max(0, piece * track.piece - track.margin);  // where its buffer begins
   const end = isLast ? Math.min(cut.to + (cut.loops ? SEAM : 0), track.seconds)
     : (piece + 1) * track.piece + FADE;
   const fall = isLast ? end - cut.to : 2 * FADE;
-  const earliest = context.currentTime + 0.01 - zero;
+  const earliest = cut.from + (context.currentTime + 0.01 - cut.clock) * pace;
   const from = Math.max(isFirst ? cut.from : piece * track.piece - FADE, earliest);
   if (from >= end) return;
   buffers.forEach((buffer, n) => {
@@ -69,13 +69,13 @@ function schedule(piece, buffers, cut) {
     source.buffer = buffer;
     source.connect(fade).connect(sounds[n].gain);
     fade.gain.value = 0;  // or a sample that rounds to just before the fade is heard in full
-    fade.gain.setValueAtTime(0, zero + from);
-    fade.gain.linearRampToValueAtTime(1, zero + from + (isFirst ? SEAM : 2 * FADE));
+    fade.gain.setValueAtTime(0, at(from));
+    fade.gain.linearRampToValueAtTime(1, at(from + (isFirst ? SEAM : 2 * FADE)));
     if (fall > 0) {
-      fade.gain.setValueAtTime(1, zero + end - fall);
-      fade.gain.linearRampToValueAtTime(0, zero + end);
+      fade.gain.setValueAtTime(1, at(end - fall));
+      fade.gain.linearRampToValueAtTime(0, at(end));
     }
-    source.start(zero + from, from - begin, end - from);
+    source.start(at(from), (from - begin) / pace, (end - from) / pace);
     const voice = { source, fade };
     sounding.add(voice);
     source.onended = () => { sounding.delete(voice); fade.disconnect(); };
@@ -91,7 +91,7 @@ async function play() {
     let cut = { clock: null, from: position, ...stretchFrom(position) };
     while (cut) {
       for (let piece = pieceAt(cut.from); ; piece++) {
-        const [buffers] = await Promise.all([decode(piece), context.resume()]);
+        const [buffers] = await Promise.all([decode(piece), route(), context.resume()]);
         if (mine !== run) return;
         if (cut.clock === null) {
           cut.clock = context.currentTime + LEAD;
@@ -102,13 +102,13 @@ async function play() {
         schedule(piece, buffers, cut);
         const isLast = piece === track.pieces - 1
           || cut.to <= (piece + 1) * track.piece + 2 * FADE;
-        const end = cut.clock - cut.from + (isLast ? cut.to : (piece + 1) * track.piece);
-        if (!await until(end - (isLast && !cut.loops ? 0 : AHEAD), mine)) return;
+        const end = cut.clock + ((isLast ? cut.to : (piece + 1) * track.piece) - cut.from) / speed();
+        if (!await until(end + (isLast && !cut.loops ? lag() : -AHEAD), mine)) return;
         if (isLast) break;
       }
       if (!cut.loops) break;
-      cut = { clock: cut.clock + cut.to - cut.from, from: loop.from, ...stretchFrom(loop.from) };
-      cuts = [...cuts.filter((old) => old.clock + old.to - old.from > context.currentTime), cut];
+      cut = { clock: cut.clock + (cut.to - cut.from) / speed(), from: loop.from, ...stretchFrom(loop.from) };
+      cuts = [...cuts.filter((old) => old.clock + (old.to - old.from) / speed() > context.currentTime - lag()), cut];
     }
     stop();
   } catch (error) {
@@ -147,9 +147,9 @@ function stop() {
 
 function now() {
   if (!cuts.length) return position;
-  const time = context.currentTime;
+  const time = context.currentTime - lag();
   const cut = cuts.findLast((one) => one.clock <= time) ?? cuts[0];
-  return Math.min(cut.from + Math.max(time - cut.clock, 0), cut.to);
+  return Math.min(cut.from + Math.max(time - cut.clock, 0) * speed(), cut.to);
 }
 
 const isPlaying = () => cuts.length > 0 || waiting;
@@ -165,10 +165,14 @@ function seek(to) {
   show();
   remember();
   clearTimeout(pending);
-  if (wasPlaying && position < track.seconds) {  // a drag asks for many positions: sound follows when it rests
-    setWaiting(true);
-    pending = setTimeout(play, 40);
-  }
+  if (wasPlaying && position < track.seconds) playSoon();
+}
+
+// A drag asks for many positions: sound follows when it rests.
+function playSoon() {
+  clearTimeout(pending);
+  setWaiting(true);
+  pending = setTimeout(play, 40);
 }
 
 function setWaiting(on) {

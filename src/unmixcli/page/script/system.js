@@ -23,7 +23,7 @@ function tellSystem() {
   } else silence?.pause();
   session.playbackState = isPlaying() ? "playing" : "paused";
   session.setPositionState?.({
-    duration: track.seconds, position: Math.min(now(), track.seconds), playbackRate: 1,
+    duration: track.seconds, position: Math.min(now(), track.seconds), playbackRate: speed(),
   });
 }
 
