@@ -27,11 +27,11 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from true_sizes import FOUR, bs_roformer, htdemucs, mel_roformer, scnet
 from unmixcli.models.cards import ModelCard, Weights
 from unmixcli.models.registry import Registry
 
 RATE = 44100
-FOUR = ("drums", "bass", "other", "vocals")
 
 Pass = Callable[[torch.Tensor], torch.Tensor]
 
@@ -47,51 +47,6 @@ class Case:
     parameters: dict[str, Any] | None = None
     whole: bool = False
     """Whether the checkpoint holds the network's class and arguments, as Demucs' does."""
-
-
-def htdemucs() -> torch.nn.Module:
-    from fractions import Fraction
-
-    from demucs.htdemucs import HTDemucs
-
-    return HTDemucs(list(FOUR), bottom_channels=512, segment=Fraction(39, 5))
-
-
-def bs_roformer() -> torch.nn.Module:
-    from bs_roformer import BSRoformer
-
-    return BSRoformer(
-        256, depth=12, stereo=True, time_transformer_depth=1, freq_transformer_depth=1
-    )
-
-
-def mel_roformer() -> torch.nn.Module:
-    from bs_roformer import MelBandRoformer
-
-    return MelBandRoformer(
-        384,
-        depth=6,
-        stereo=True,
-        time_transformer_depth=1,
-        freq_transformer_depth=1,
-        linear_transformer_depth=0,
-        mask_estimator_depth=2,
-        stft_hop_length=441,
-        match_input_audio_length=True,
-    )
-
-
-def scnet() -> torch.nn.Module:
-    from pymss_core.modules.scnet import SCNet
-
-    return SCNet(
-        sources=list(FOUR),
-        dims=[4, 64, 128, 256],
-        band_SR=[0.225, 0.372, 0.403],
-        band_stride=[1, 4, 16],
-        band_kernel=[3, 4, 16],
-        conv_depths=[3, 2, 1],
-    )
 
 
 ROFORMER = {"overlap": 2}
