@@ -6,10 +6,7 @@ The model in the box, every family, an ensemble and a chain take turns.
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,8 @@ from random import Random
 
 import soundfile
 
-from . import models, seeds
+from . import models
+from .forked import Run
 
 
 def kills(folder: Path, count: int, seed: int) -> int:
@@ -35,14 +33,12 @@ def kills(folder: Path, count: int, seed: int) -> int:
         out = folder / f"killed-{number}"
         for _ in range(random.choice((1, 1, 2, 3))):
             process = _start(case.model, album, out)
-            time.sleep(random.uniform(0.2, 1.05) * case.seconds)
-            process.send_signal(random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
-            process.communicate()
+            time.sleep(random.uniform(0.02, 1.05) * case.seconds)
+            process.send(random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+            process.finish()
             defects += _tell(number, _damaged(out, case.expected))
         process = _start(case.model, album, out)
-        output, errors = process.communicate(timeout=600)
-        left = _unfinished(out, case.expected, output, errors, process.returncode)
-        defects += _tell(number, left)
+        defects += _tell(number, _unfinished(out, case.expected, *process.finish()))
     print(f"{count} kills over {len(cases)} models: {defects} defects")
     return 1 if defects else 0
 
@@ -62,16 +58,16 @@ def races(folder: Path, count: int, seed: int) -> int:
         processes = []
         for _ in range(random.choice((2, 2, 3, 4))):
             processes.append(_start(case.model, album, out))
-            time.sleep(random.choice((0.0, random.uniform(0, 1))))
+            time.sleep(random.choice((0.0, random.uniform(0, 0.5))))
         made: list[str] = []
         for process in processes:
-            output, errors = process.communicate(timeout=600)
+            output, errors, code = process.finish()
             made += [
                 line["source"]
                 for line in map(json.loads, output.splitlines())
                 if line["status"] == "separated"
             ]
-            reasons = _unfinished(out, {}, output, errors, process.returncode)
+            reasons = _unfinished(out, {}, output, errors, code)
             defects += _tell(number, reasons)
         if len(made) != len(set(made)):
             defects += _tell(number, [f"a recording was separated twice: {sorted(made)}"])
@@ -107,25 +103,18 @@ def _cases(folder: Path, album: Path) -> list[_Case]:
         out = folder / f"whole-{number}"
         began = time.monotonic()
         process = _start(model, album, out)
-        _, errors = process.communicate(timeout=600)
+        _, errors, code = process.finish()
         seconds = time.monotonic() - began
         expected = {str(path.relative_to(out)): _content(path) for path in _files(out)}
-        if process.returncode or not expected:
+        if code or not expected:
             raise RuntimeError(f"{' '.join(model)}: {errors}")
         cases.append(_Case(model, expected, seconds))
     return cases
 
 
-def _start(model: tuple[str, ...], album: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "unmixcli", "separate", str(album), "-o", str(out), *model]
-    path = os.pathsep.join((str(seeds.ROOT / "src"), os.environ.get("PYTHONPATH", "")))
-    return subprocess.Popen(
-        [*command, "--skip-existing", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-    )
+def _start(model: tuple[str, ...], album: Path, out: Path) -> Run:
+    options = ("-o", str(out), *model, "--skip-existing", "--json", "--device", "cpu")
+    return Run(("separate", str(album), *options))
 
 
 def _files(out: Path) -> list[Path]:
