@@ -102,12 +102,11 @@ def row(name: str, case: Case, arguments: argparse.Namespace, rate: float) -> st
     noise = 0.1 * torch.randn(1, 2, round(case.seconds * RATE), device=device)
     with torch.inference_mode():
         mine, theirs = ours(noise)[0], stems_of(reference(noise))
-        with FlopCounterMode(display=False) as counter:
-            reference(noise)
+        arithmetic = operations(reference, noise)
         if arguments.profile:
             print(profile(ours, noise))
         pairs = [(timed(ours, noise), timed(reference, noise)) for _ in range(arguments.runs)]
-    flops = counter.get_total_flops() / 1e9 / case.seconds
+    flops = arithmetic / 1e9 / case.seconds
     wall, cpu = (statistics.median(own[k] for own, _ in pairs) / case.seconds for k in (0, 1))
     other = statistics.median(theirs[0] for _, theirs in pairs) / case.seconds
     ratio = statistics.median(theirs[0] / own[0] for own, theirs in pairs)
@@ -118,6 +117,26 @@ def row(name: str, case: Case, arguments: argparse.Namespace, rate: float) -> st
         f"| {name} | {wall:.3f} | {other:.3f} | {ratio:.2f} × | {cpu:.3f} | {flops:.0f} "
         f"| {flops / rate:.3f} | {near:.0f} |"
     )
+
+
+def operations(network: torch.nn.Module, noise: torch.Tensor) -> int:
+    """Count the additions and multiplications of a pass."""
+    recurrent = 0
+
+    def count(lstm: torch.nn.Module, inputs: tuple[torch.Tensor, ...], _: object) -> None:
+        nonlocal recurrent  # PyTorch's counter leaves LSTMs out
+        assert isinstance(lstm, torch.nn.LSTM)
+        steps = inputs[0].shape[:-1].numel()
+        matrices = sum(p.numel() for name, p in lstm.named_parameters() if "weight" in name)
+        recurrent += 2 * steps * matrices
+
+    lstms = [module for module in network.modules() if isinstance(module, torch.nn.LSTM)]
+    hooks = [lstm.register_forward_hook(count) for lstm in lstms]
+    with FlopCounterMode(display=False) as counter:
+        network(noise)
+    for hook in hooks:
+        hook.remove()
+    return counter.get_total_flops() + recurrent
 
 
 def load(case: Case, reference: torch.nn.Module, device: str, precision: str) -> Pass:
