@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -21,7 +22,8 @@ def import_everything() -> None:
     """Import all modules here, so that no child needs to."""
     for module in pkgutil.walk_packages(unmixcli.__path__, "unmixcli."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            with contextlib.suppress(ImportError):  # of an extra that is not installed
+                importlib.import_module(module.name)
 
 
 class Run:
