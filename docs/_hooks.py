@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import metadata
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ from unmixcli.cli.app import app
 from unmixcli.options.config import SeparationConfig
 
 # Links that work in the repository but have no page in the documentation.
-_ELSEWHERE = re.compile(r"\[([^\]]+)\]\((?:\.\./|examples/)[^)]*\)")
+_ELSEWHERE = re.compile(r"\[([^\]]+)\]\((\.\./|examples/)([^)]*)\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -24,8 +25,14 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Turn links out of the documentation into plain text, and insert the library's options."""
-    return _ELSEWHERE.sub(r"\1", markdown).replace("<!-- options -->", _fields())
+    """Point links out of the documentation to the repository, and insert the library's options."""
+    return _ELSEWHERE.sub(_in_repository, markdown).replace("<!-- options -->", _fields())
+
+
+def _in_repository(link: re.Match[str]) -> str:
+    urls = dict(url.split(", ", 1) for url in metadata("unmixcli").get_all("Project-URL") or [])
+    folder = "docs/examples/" if link[2] == "examples/" else ""
+    return f"[{link[1]}]({urls['Source']}/tree/main/{folder}{link[3]})"
 
 
 def reference() -> str:

@@ -147,4 +147,8 @@ def test_the_site_builds(tmp_path):
     api = (tmp_path / "api" / "index.html").read_text("utf-8")
     for words in ("separate_file", "wiener_win_len", "si_sdr", "exit_code"):
         assert words in api
+    plugins = (tmp_path / "plugins" / "index.html").read_text("utf-8")
+    assert "/tree/main/docs/examples/unmix-hpss" in plugins  # in the repository, not on the site
+    copying = (tmp_path / "stylesheets" / "copy.css").read_text("utf-8")
+    assert "copy.css" in plugins and ".gp" in copying
     assert not (tmp_path / "_hooks.py").exists()
