@@ -52,7 +52,7 @@ class BlockReader:
             If the stream ends before, or ``first`` has been forgotten.
         """
         self._hold(first, first + 1)
-        return self._first + self._held[0].shape[-1]
+        return self._first + int(self._held[0].shape[-1])
 
     def read(self, first: int, end: int) -> Audio:
         """Return the samples from ``first`` to ``end`` and forget the blocks before them.

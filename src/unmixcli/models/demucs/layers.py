@@ -212,4 +212,4 @@ def empty_embedding(places: int, channels: int) -> nn.Embedding:
     To draw its first guess without memory, PyTorch would import its compiler,
     which takes seconds.
     """
-    return nn.Embedding.from_pretrained(torch.empty(places, channels), freeze=False)
+    return nn.Embedding(places, channels, _weight=torch.empty(places, channels))
