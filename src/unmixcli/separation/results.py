@@ -48,6 +48,10 @@ class Skipped:
     """The page, if it was missing and has been written."""
 
 
+Result = SeparatedTrack | Skipped | UnmixError
+"""The result for one recording."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome for one recording of a batch.
@@ -60,4 +64,4 @@ class Outcome:
     """
 
     source: str | None
-    result: SeparatedTrack | Skipped | UnmixError
+    result: Result
