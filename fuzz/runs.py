@@ -26,7 +26,7 @@ def kills(folder: Path, count: int, seed: int) -> int:
     run all stems and records must be there, and nothing else.
     """
     random = Random(seed)
-    album = _album(folder, 3)
+    album = album_of(folder, 3)
     expected = _expected(folder, album)
     seconds = _seconds_of_a_run(folder, album)
     defects = 0
@@ -51,7 +51,7 @@ def races(folder: Path, count: int, seed: int) -> int:
     All must succeed, share the work, and leave what one run would leave.
     """
     random = Random(seed)
-    album = _album(folder, 3)
+    album = album_of(folder, 3)
     expected = _expected(folder, album)
     defects = 0
     for number in range(count):
@@ -77,14 +77,15 @@ def races(folder: Path, count: int, seed: int) -> int:
     return 1 if defects else 0
 
 
-def _album(folder: Path, count: int) -> Path:
+def album_of(folder: Path, count: int, seconds: float = 1.5) -> Path:
+    """Make an album of noise and tones."""
     import sounds
 
     album = folder / "album"
     album.mkdir()
     for number in range(count):
         path = album / f"{number}.wav"
-        soundfile.write(path, sounds.music(1.5, seed=number), 44100, subtype="FLOAT")
+        soundfile.write(path, sounds.music(seconds, seed=number), 44100, subtype="FLOAT")
     return album
 
 
@@ -92,7 +93,7 @@ def _expected(folder: Path, album: Path) -> dict[str, bytes]:
     """Return all files of an undisturbed run, the records without their content."""
     out = folder / "whole"
     _start(album, out).communicate(timeout=600)
-    found = {str(path.relative_to(out)): _content(path) for path in _files(out)}
+    found = {str(path.relative_to(out)): content(path) for path in files_below(out)}
     assert len(found) == len(list(album.iterdir())) * (len(STEMS) + 1), sorted(found)
     return found
 
@@ -115,11 +116,12 @@ def _start(album: Path, out: Path) -> subprocess.Popen[str]:
     )
 
 
-def _files(out: Path) -> list[Path]:
+def files_below(out: Path) -> list[Path]:
+    """Return all files, hidden ones too."""
     return [path for path in out.rglob("*") if path.is_file()] if out.exists() else []
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
     """Return the samples of a stem; the file itself also tells when it was written."""
     if path.suffix == ".json":
         return b""
@@ -133,8 +135,8 @@ def _damaged(out: Path, expected: dict[str, bytes]) -> list[str]:
     """Name the stems that have a final name and are not whole."""
     return [
         f"{path} is not whole"
-        for path in _files(out)
-        if path.name[0] != "." and _content(path) != expected.get(str(path.relative_to(out)))
+        for path in files_below(out)
+        if path.name[0] != "." and content(path) != expected.get(str(path.relative_to(out)))
     ]
 
 
@@ -147,7 +149,7 @@ def _unfinished(
         reasons.append(f"exit code {code}: {errors[-2000:]}")
     reasons += [line for line in output.splitlines() if json.loads(line)["status"] == "failed"]
     if expected:
-        found = {str(path.relative_to(out)): _content(path) for path in _files(out)}
+        found = {str(path.relative_to(out)): content(path) for path in files_below(out)}
         reasons += [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
         reasons += [f"{name} was left behind" for name in sorted(found.keys() - expected.keys())]
         reasons += [

@@ -306,7 +306,7 @@ class Separator:
             refuse_existing([page])
         recipe = order.recipe
         shape = self._shape(recording)
-        with destination.claim():
+        with destination.claim() as lease:
             replaced = destination.replaceable(
                 recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
             )
@@ -315,6 +315,7 @@ class Separator:
             levels, gain = saver.save(
                 self._outputs(recording, shape.sample_rate, report, gap),
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
+                lambda: destination.confirm(lease),
             )
         elapsed = time.monotonic() - began
         if page:

@@ -156,6 +156,20 @@ class Destination:
             )
         return lease
 
+    def confirm(self, lease: Lease) -> None:
+        """Make sure that the claim still holds: another process may have taken over.
+
+        Raises
+        ------
+        BusyError
+            If it does not.
+        """
+        if not lease.held:
+            raise BusyError(
+                f"another process took over {display(self.recording)}, because this one had "
+                "stopped for minutes; its stems are not kept twice"
+            )
+
     def tidy(self) -> None:
         """Remove the claim that a process left behind which died when its stems were done."""
         sweep_lease(self._lease)

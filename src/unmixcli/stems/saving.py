@@ -54,7 +54,10 @@ class Saver:
         self._temp_dir = temp_dir
 
     def save(
-        self, blocks: Iterator[Block], measured: Callable[[], dict[str, Any]] = dict
+        self,
+        blocks: Iterator[Block],
+        measured: Callable[[], dict[str, Any]] = dict,
+        complete: Callable[[], None] = lambda: None,
     ) -> tuple[dict[str, Level], float]:
         """Write the stems.
 
@@ -63,6 +66,9 @@ class Saver:
         blocks : iterator of ndarray, shape (stems, channels, samples)
         measured : callable, optional
             Returns what was measured on the way, for the record.
+        complete : callable, optional
+            Called when all stems are complete, before they get their names; an error
+            that it raises keeps them from it.
 
         Returns
         -------
@@ -96,6 +102,7 @@ class Saver:
             for block in ready:
                 writer.write(block)
             writer.finish()
+            complete()
             # Stems without their record would look like made by hand.
             facts = measured() | ({} if gain == 1 else {"gain": round(gain, 6)})
             with (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Connect = Callable[[], AbstractContextManager["Client"]]
 
 how_to_go_on = "what is finished is kept; run the same command with --skip-existing to go on"
+PATIENCE = 15.0
+"""Seconds to wait for a scheduler's answer."""
 DEATHS = 3
 """How many workers of a local cluster may die of one recording before it is set aside."""
 
@@ -59,7 +61,7 @@ def _client(address: str) -> Iterator[Client]:
 
     shown = plain(address)
     try:
-        client = Client(address, set_as_default=False, timeout=15)
+        client = Client(address, set_as_default=False, timeout=PATIENCE)
     except (OSError, TimeoutError):
         raise UnmixError(
             f"no scheduler answers at {shown}: start one with `dask scheduler`, or check the "
@@ -75,30 +77,10 @@ def _client(address: str) -> Iterator[Client]:
 
 @contextmanager
 def _local(workers: int) -> Iterator[Client]:
-    import dask
-    from distributed import LocalCluster
+    from .local import start
 
-    settings = {"distributed.scheduler.allowed-failures": DEATHS - 1}
-    threads = str(threads_each(workers))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    with _quiet(), dask.config.set(settings):
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-            env=dict.fromkeys(names, threads),
-            # Other users of this machine must not be able to send us work.
-            security=True,
-        )
-        try:
-            with cluster.get_client() as client:
-                from . import worker
-
-                client.register_plugin(worker.IgnoreInterrupts())
-                yield client
-        finally:
-            cluster.close()
+    with _quiet(), start(workers, threads_each(workers), DEATHS) as client:
+        yield client
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,15 +37,6 @@ _counter = [0]
 
 class Cancelled(BaseException):
     """The client no longer wants the result. No `Exception`, which a plugin could catch."""
-
-
-class IgnoreInterrupts:
-    """A plugin of local workers: Ctrl-C reaches them too, but only the client decides."""
-
-    name = "unmix-ignore-interrupts"
-
-    def setup(self, worker: Any) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def separate(job: Job, folder: str) -> tuple[Result, list[str]]:
