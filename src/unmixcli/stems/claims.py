@@ -25,8 +25,11 @@ class Claims:
 
     def has_twin(self, recording: Path, paths: Iterable[Path]) -> bool:
         """Return whether one of the files belongs to a recording that differs in its extension."""
-        owners = {self._owners.note(_key(path)) for path in paths} - {None, recording}
-        return any(other is not None and other.stem == recording.stem for other in owners)
+        owners = {self._owners.note(_key(path)) for path in paths}
+        return any(
+            other is not None and other.stem == recording.stem and other.name != recording.name
+            for other in owners
+        )
 
     def claim(self, recording: Path, paths: Iterable[Path]) -> None:
         """Reserve these files for a recording.
