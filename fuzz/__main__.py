@@ -21,9 +21,10 @@ from . import cage, targets
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("what", nargs="*", help="case KIND NUMBER, kills or races")
+    parser.add_argument("what", nargs="*", help="case KIND NUMBER, kills, races or farm")
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--count", type=int, default=20, help="of kills or races")
+    parser.add_argument("--tracks", type=int, default=100, help="of a farm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--kinds", default=",".join(targets.KINDS))
@@ -33,6 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["UNMIX_OFFLINE"] = ""
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
             del os.environ[name]
+        if given.what[:1] == ["farm"]:
+            from .farm import farm
+
+            return farm(Path(folder), given.count, given.seed, given.tracks)
         if given.what[:1] in (["kills"], ["races"]):
             from . import runs
 

@@ -25,7 +25,7 @@ def kills(folder: Path, count: int, seed: int) -> int:
     run all stems and records must be there, and nothing else.
     """
     random = Random(seed)
-    album = _album(folder, 3)
+    album = album_of(folder, 3)
     cases = _cases(folder, album)
     defects = 0
     for number in range(count):
@@ -49,7 +49,7 @@ def races(folder: Path, count: int, seed: int) -> int:
     All must succeed, share the work, and leave what one run would leave.
     """
     random = Random(seed)
-    album = _album(folder, 3)
+    album = album_of(folder, 3)
     cases = _cases(folder, album)
     defects = 0
     for number in range(count):
@@ -76,14 +76,15 @@ def races(folder: Path, count: int, seed: int) -> int:
     return 1 if defects else 0
 
 
-def _album(folder: Path, count: int) -> Path:
+def album_of(folder: Path, count: int, seconds: float = 1.5) -> Path:
+    """Make an album of noise and tones."""
     import sounds
 
     album = folder / "album"
     album.mkdir()
     for number in range(count):
         path = album / f"{number}.wav"
-        soundfile.write(path, sounds.music(1.5, seed=number), 44100, subtype="FLOAT")
+        soundfile.write(path, sounds.music(seconds, seed=number), 44100, subtype="FLOAT")
     return album
 
 
@@ -105,7 +106,7 @@ def _cases(folder: Path, album: Path) -> list[_Case]:
         process = _start(model, album, out)
         _, errors, code = process.finish()
         seconds = time.monotonic() - began
-        expected = {str(path.relative_to(out)): _content(path) for path in _files(out)}
+        expected = {str(path.relative_to(out)): content(path) for path in files_below(out)}
         if code or not expected:
             raise RuntimeError(f"{' '.join(model)}: {errors}")
         cases.append(_Case(model, expected, seconds))
@@ -117,11 +118,12 @@ def _start(model: tuple[str, ...], album: Path, out: Path) -> Run:
     return Run(("separate", str(album), *options))
 
 
-def _files(out: Path) -> list[Path]:
+def files_below(out: Path) -> list[Path]:
+    """Return all files, hidden ones too."""
     return [path for path in out.rglob("*") if path.is_file()] if out.exists() else []
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
     """Return the samples of a stem; the file itself also tells when it was written."""
     if path.suffix == ".json":
         return b""
@@ -135,8 +137,8 @@ def _damaged(out: Path, expected: dict[str, bytes]) -> list[str]:
     """Name the stems that have a final name and are not whole."""
     return [
         f"{path} is not whole"
-        for path in _files(out)
-        if path.name[0] != "." and _content(path) != expected.get(str(path.relative_to(out)))
+        for path in files_below(out)
+        if path.name[0] != "." and content(path) != expected.get(str(path.relative_to(out)))
     ]
 
 
@@ -149,7 +151,7 @@ def _unfinished(
         reasons.append(f"exit code {code}: {errors[-2000:]}")
     reasons += [line for line in output.splitlines() if json.loads(line)["status"] == "failed"]
     if expected:
-        found = {str(path.relative_to(out)): _content(path) for path in _files(out)}
+        found = {str(path.relative_to(out)): content(path) for path in files_below(out)}
         reasons += [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
         reasons += [f"{name} was left behind" for name in sorted(found.keys() - expected.keys())]
         reasons += [

@@ -182,7 +182,7 @@ def record(world: World, random: Random, folder: Path) -> Case:
         wanted = {"model": "umx-synth", "niter": 0, "outdir": done, "skip_existing": True}
         config = SeparationConfig.parse(**wanted)
         batch = Batch(config, lambda _: nullcontext(ignore), lambda: nullcontext(silent))
-        batch._separator = world.separator
+        batch.executor.separator = world.separator
         for outcome in batch.run([world.audio[0], done]):
             result = outcome.result
             if isinstance(result, UnmixError) and "could not be separated" in str(result):

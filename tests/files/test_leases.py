@@ -82,5 +82,25 @@ def test_one_that_was_taken_over_is_not_removed_by_its_old_owner(tmp_path: Path)
     old = Lease.take(path)
     assert old is not None
     path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "owner": "new"}))
+    assert not old.held
     old.release()
     assert path.exists()
+
+
+def test_a_new_lease_is_not_taken_for_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process takes over between the look at an old lease and its removal."""
+    path = tmp_path / ".x.lease"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "owner": "old"}))
+    os.utime(path, (0, 0))
+    new = json.dumps({"host": "elsewhere", "pid": 2, "owner": "new"})
+
+    def overtaken(path: Path) -> bool:
+        monkeypatch.undo()
+        path.write_text(new)
+        return True
+
+    monkeypatch.setattr(leases, "_abandoned", overtaken)
+    assert Lease.take(path) is None
+    assert path.read_text() == new and list(tmp_path.iterdir()) == [path]

@@ -28,8 +28,9 @@ from unmixcli.separation.order import Order
 
 FIELDS = tuple(SeparationConfig.model_fields)
 SETS = (CHANGES_SOUND, CHANGES_FILES, CHANGES_NOTHING, CHANGES_MODEL)
-PANELS = {separate.WHAT, separate.HOW, separate.OUT, separate.FORM, separate.RUN}
-OF_THE_COMMAND = {"inputs", "quiet", "verbose", "as_json"}
+PANELS = {separate.WHAT, separate.HOW, separate.OUT, separate.FORM, separate.RUN, separate.MANY}
+OF_MANY = {"report", "order", "shard", "workers", "cluster"}
+OF_THE_COMMAND = {"inputs", "quiet", "verbose", "as_json", *OF_MANY}
 """What only the command has; nothing of it concerns the stems."""
 
 

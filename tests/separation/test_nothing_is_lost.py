@@ -124,3 +124,22 @@ def test_a_missing_page_is_made(run: Run, tiny_model: Path, song: Path) -> None:
     outcome = run(*wanted, "--skip-existing", "--page")
     assert statuses(outcome) == ["skipped"] and "page" not in json.loads(outcome.out)
     assert Path("out/song/index.html").read_text() == page
+
+
+def test_a_process_that_stopped_for_minutes_does_not_write_what_another_wrote(
+    run: Run, tiny_model: Path, song: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim expired, and another process finished the same recording."""
+    common = ("separate", song, "-m", tiny_model, "-t", "vocals", "-o", "out", "--skip-existing")
+    finish = StemWriter.finish
+
+    def stopped(writer: StemWriter) -> None:
+        finish(writer)
+        monkeypatch.setattr(StemWriter, "finish", finish)
+        Path("out/song/.unmix.json.lease").unlink(missing_ok=True)
+        assert run(*common, "--quiet").code == 0
+
+    monkeypatch.setattr(StemWriter, "finish", stopped)
+    outcome = run(*common, "--json")
+    assert (outcome.code, statuses(outcome)) == (0, ["skipped"])
+    assert files() == ["out/song/.unmix.json", "out/song/vocals.wav", "song.wav"]

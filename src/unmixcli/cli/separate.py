@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +13,14 @@ from ..errors import UnmixError, UsageError
 from ..options.config import SeparationConfig
 from ..options.settings import Settings
 from . import completion
+from .many import counting, course_of, executor_of
 from .options import given, option
+from .report import Report, row_of
 from .summary import Summary
 from .ui import INTERRUPTED, Screen
 
 if TYPE_CHECKING:
-    from ..separation.results import Outcome
+    from ..separation.batch import Batch, Course
     from ..separation.separator import Separator
 
 WHAT = "What to separate"
@@ -28,6 +28,7 @@ HOW = "How to separate"
 OUT = "Where the stems go"
 FORM = "File format"
 RUN = "Running"
+MANY = "Many recordings"
 
 _FAMILIAR_TARGETS = frozenset(("vocals", "drums", "bass", "other", "speech", "noise"))
 
@@ -183,6 +184,47 @@ def separate(
             "--json", help="Print one JSON object per track on stdout.", rich_help_panel=RUN
         ),
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append one JSON object per track to this file, as each is finished.",
+            rich_help_panel=MANY,
+        ),
+    ] = None,
+    order: Annotated[
+        str,
+        typer.Option(
+            metavar="as-found|longest-first",
+            help="Separate recordings in this order; longest-first avoids a long last one.",
+            rich_help_panel=MANY,
+        ),
+    ] = "as-found",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N/M",
+            help="Separate only the N-th of M shares of the recordings, such as 3/16.",
+            rich_help_panel=MANY,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Separate N recordings at once, each in a process with its share of the cores.",
+            rich_help_panel=MANY,
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Separate on the workers of this Dask scheduler, such as tcp://host:8786.",
+            rich_help_panel=MANY,
+        ),
+    ] = None,
 ) -> None:
     """Take recordings apart into stems.
 
@@ -199,30 +241,47 @@ def separate(
     config = Settings.load(given(context.params)).config()
     screen = Screen(quiet, verbose)
     summary = Summary()
-    interrupted = False
+    stopped: BaseException | None = None
     results = sys.stdout
     try:
+        batch = _batch(config, screen, summary, course_of(order, shard), (cluster, workers))
         # Output of a plugin is not a result of ours.
-        with screen.session(), redirect_stdout(sys.stderr):
-            for outcome in _run(inputs, config, screen):
+        with (
+            screen.session(),
+            redirect_stdout(sys.stderr),
+            Report(report) as rows,
+            counting(screen, batch, summary, workers is None and cluster is None),
+            closing(batch.run(inputs)) as outcomes,
+        ):
+            for outcome in outcomes:
                 summary.add(outcome)
                 screen.tell(outcome)
+                row = row_of(outcome)
+                rows.add(row)
                 if as_json:
-                    print(json.dumps(record(outcome)), file=results, flush=True)
-    except KeyboardInterrupt:
-        interrupted = True
+                    print(row, file=results, flush=True)
+    except (KeyboardInterrupt, UnmixError) as error:
+        stopped = error
     if summary.count > 1 and not quiet:
         screen.summary(summary)
     elif summary.skipped and not verbose:
         screen.note(screen.skipped)
-    if interrupted:
+    if isinstance(stopped, UnmixError):
+        raise stopped
+    if stopped:
         screen.failure("interrupted")
         raise typer.Exit(INTERRUPTED)
-    if summary.failures:
+    if summary.failed:
         raise typer.Exit(1)
 
 
-def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterator[Outcome]:
+def _batch(
+    config: SeparationConfig,
+    screen: Screen,
+    summary: Summary,
+    course: Course,
+    elsewhere: tuple[str | None, int | None],
+) -> Batch:
     # These imports are slow, so check the options first.
     from ..separation.batch import Batch
     from .models_view import fetch_progress
@@ -234,13 +293,17 @@ def _run(inputs: list[str], config: SeparationConfig, screen: Screen) -> Iterato
 
     batch = Batch(
         config,
-        lambda recording: screen.track(recording, batch.place, batch.forecast.left),
+        lambda recording: screen.track(
+            recording, f"{batch.place}{summary.failures}", batch.forecast.left
+        ),
         lambda: fetch_progress(screen.quiet),
         loaded,
+        executor=executor_of(*elsewhere, screen.detail),
+        course=course,
     )
     for problem in batch.problems:
         screen.detail(f"left out: {problem}")
-    yield from batch.run(inputs)
+    return batch
 
 
 def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
@@ -251,34 +314,3 @@ def _explain_old_syntax(inputs: list[str], targets: list[str] | None) -> None:
         raise UsageError(
             f"{strays[0]!r} was read as a recording: write several targets as --targets {wanted}"
         )
-
-
-def record(outcome: Outcome) -> dict[str, object]:
-    """Describe the result of one recording, for scripts."""
-    from ..separation.results import Skipped
-
-    result = outcome.result
-    about: dict[str, object] = {"source": outcome.source}
-    if isinstance(result, UnmixError):
-        return about | {"status": "failed", "error": str(result)}
-    stems = {name: str(path) for name, path in result.stems.items()}
-    if isinstance(result, Skipped):
-        page = {} if result.page is None else {"page": str(result.page)}
-        return about | {"status": "skipped", "stems": stems} | page
-    return about | {
-        "status": "separated",
-        "model": result.model,
-        "stems": stems,
-        "page": None if result.page is None else str(result.page),
-        "sample_rate": result.sample_rate,
-        "channels": result.channels,
-        "seconds": round(result.seconds, 6),
-        "elapsed": round(result.elapsed, 3),
-        "gain": result.gain,
-        "loudness": None if result.loudness is None else result.loudness.facts,
-        "gap_db": None if result.gap is None else round(result.gap, 2),
-        "levels": {
-            name: {"peak": round(level.peak, 6), "limited": level.limited}
-            for name, level in result.levels.items()
-        },
-    }

@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Summary:
-    """Counts, and the failures with their reasons."""
+    """Counts; the reasons of failures are printed when they happen."""
 
     separated: int = 0
     skipped: int = 0
-    failures: list[tuple[str | None, str]] = field(default_factory=list)
-    """The recording, if known, and why it failed."""
+    failed: int = 0
     seconds: float = 0.0
     """Seconds of audio that were separated."""
     began: float = field(default_factory=time.monotonic)
@@ -32,7 +31,12 @@ class Summary:
     @property
     def count(self) -> int:
         """Number of recordings."""
-        return self.separated + self.skipped + len(self.failures)
+        return self.separated + self.skipped + self.failed
+
+    @property
+    def failures(self) -> str:
+        """The failures so far, to follow another number; empty if there are none."""
+        return f" ({self.failed} failed)" if self.failed else ""
 
     @property
     def speed(self) -> float:
@@ -45,7 +49,7 @@ class Summary:
 
         result = outcome.result
         if isinstance(result, UnmixError):
-            self.failures.append((outcome.source, str(result)))
+            self.failed += 1
         elif isinstance(result, Skipped):
             self.skipped += 1
         else:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -129,6 +130,40 @@ class Screen:
             self._progress.remove_task(task)
             self._progress.stop()
 
+    @contextmanager
+    def status(self, line: Callable[[], str], *, live: bool) -> Iterator[None]:
+        """Show a line about the whole run while in the context; empty lines are not shown.
+
+        Parameters
+        ----------
+        line : callable
+            Returns the line.
+        live : bool
+            Keep it at the bottom of a terminal; otherwise print it now and then.
+        """
+        ended = threading.Event()
+        shown = Status("", console=self.console, spinner_style="dim")
+        bottom = live and self._live
+
+        def show() -> None:
+            said = ""
+            while not ended.wait(1.0 if bottom else _PLAIN_INTERVAL):
+                text = line()
+                if bottom:
+                    shown.update(Text(plain(text)))
+                elif text and text != said:
+                    said = text
+                    self.note(text)
+
+        thread = threading.Thread(target=show, name="unmix-status", daemon=True)
+        thread.start()
+        try:
+            with shown if bottom else contextlib.nullcontext():
+                yield
+        finally:
+            ended.set()
+            thread.join()
+
     def note(self, text: str) -> None:
         """Print a note."""
         if not self.quiet:
@@ -191,16 +226,16 @@ class Screen:
             table = Table(box=SIMPLE_HEAD, pad_edge=False)
             for name in ("recordings", "separated", "skipped", "failed", "audio", "time", ""):
                 table.add_column(name, justify="right")
-            counts = (summary.count, summary.separated, summary.skipped, len(summary.failures))
+            counts = (summary.count, summary.separated, summary.skipped, summary.failed)
             table.add_row(*map(str, counts), audio, elapsed, speed)
             self.console.print(table)
         else:
             self.note(
                 f"{summary.count} recordings: {summary.separated} separated, "
-                f"{summary.skipped} skipped, {len(summary.failures)} failed"
+                f"{summary.skipped} skipped, {summary.failed} failed"
                 + (f"; {audio} of audio in {elapsed}, {speed}" if speed else "")
             )
-        if summary.failures:
+        if summary.failed:
             self.note("the reasons of the failures are printed above, each as an error")
 
 

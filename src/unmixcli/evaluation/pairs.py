@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..separation.inputs import EXTENSIONS
+from ..separation.walking import EXTENSIONS
 from ..words import display
 from .stemfiles import Place, is_stem_file, name_of, places_in
 

@@ -7,7 +7,7 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 LIMIT = 64 * 2**20
 """Size limit in bytes; the record of a hundred thousand stems is smaller."""
@@ -27,15 +27,21 @@ def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
     DocumentError
         If it is not a regular file, or is larger than the limit.
     """
-    # Do not wait: opening a pipe without a writer would never return.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise DocumentError("it is not a regular file")
-        if facts.st_size > limit:
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > limit:
             raise DocumentError(f"it is larger than {limit // 2**20} MB")
         return file.read(limit)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file of any size for reading; see `read_bytes` for the errors."""
+    # Do not wait: opening a pipe without a writer would never return.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    file = os.fdopen(handle, "rb")
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        file.close()
+        raise DocumentError("it is not a regular file")
+    return file
 
 
 def read_text(path: Path, limit: int = LIMIT) -> str:

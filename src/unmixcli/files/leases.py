@@ -68,9 +68,10 @@ class Lease:
                 try:
                     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
                 except FileExistsError:
+                    before = _read(path).get("owner")
                     if not _abandoned(path):
                         break
-                    _take_away(path)
+                    _take_away(path, before)
                     continue
                 try:
                     os.write(handle, json.dumps(content).encode())
@@ -83,13 +84,18 @@ class Lease:
         _remove_folders(made)
         return None
 
+    @property
+    def held(self) -> bool:
+        """Whether it is still ours: a process that was stopped for long may have lost it."""
+        return _read(self.path).get("owner") == self._owner
+
     def release(self) -> None:
         """Release the lease."""
         if self._ended.is_set():
             return
         self._ended.set()
         self._renewing.join()
-        if _read(self.path).get("owner") == self._owner:
+        if self.held:
             with contextlib.suppress(OSError):
                 self.path.unlink()
         _remove_folders(self._made)
@@ -114,8 +120,9 @@ class Lease:
 def sweep_lease(path: Path) -> None:
     """Remove a lease whose owner has died, if there is one."""
     with contextlib.suppress(OSError):
+        before = _read(path).get("owner")
         if path.exists() and _abandoned(path):
-            _take_away(path)
+            _take_away(path, before)
 
 
 def _abandoned(path: Path) -> bool:
@@ -132,11 +139,15 @@ def _abandoned(path: Path) -> bool:
     return age > EXPIRES_AFTER
 
 
-def _take_away(path: Path) -> None:
+def _take_away(path: Path, owner: Any) -> None:
     """Remove an abandoned lease; of several processes that try, one succeeds."""
     mine = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     with contextlib.suppress(FileNotFoundError):
         path.rename(mine)
+        if _read(mine).get("owner") != owner:
+            # Another process was faster, and this is its new lease: give it back.
+            with contextlib.suppress(OSError):
+                os.link(mine, path)
         mine.unlink()
 
 

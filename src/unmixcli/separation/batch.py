@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..audio.reading import Excerpt, open_excerpt
-from ..errors import BusyError, DoneError, UnmixError
+from ..audio.reading import Excerpt
+from ..errors import BusyError, UnmixError
 from ..files.paths import exists
 from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
+from ..stems.claims import Claims
 from ..stems.destination import Destination
-from ..stems.names import Claims
-from ..words import display, sentence_of
+from .backlog import Backlog, Entry, OrderOfWork
+from .executors.here import Fetching, Here
+from .executors.interface import Executor, Job
+from .executors.one import failure, skipped
 from .forecast import Forecast
-from .inputs import Found, find_recordings, spool
-from .listening import missing_page
+from .inputs import Found, find_recordings
 from .order import Order
-from .results import Outcome, Skipped
+from .results import Outcome
+from .shards import Shard
+from .spooling import spool
 
 if TYPE_CHECKING:
-    from ..models.store import Report
     from .separator import Separator
 
-log = logging.getLogger("unmixcli")
-
 POLL_SECONDS = 1.0
-"""Seconds between two checks on a recording that another process is separating."""
+"""Seconds between two checks on recordings that other processes are separating."""
 
 Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
-Fetching = Callable[[], "AbstractContextManager[Report]"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Which of the recordings a run works on, and in which order.
+
+    Attributes
+    ----------
+    order : str
+        ``as-found`` or ``longest-first``.
+    shard : Shard, optional
+        A share of them; all if not given.
+    """
+
+    order: OrderOfWork = "as-found"
+    shard: Shard | None = None
 
 
 class Batch:
@@ -52,6 +68,9 @@ class Batch:
     loaded : callable, optional
         Takes the `Separator` when its model is loaded, which happens before
         the first recording that is not skipped.
+    executor : Executor, optional
+        Where the recordings are separated: in this process if not given.
+    course : Course, optional
 
     Attributes
     ----------
@@ -76,19 +95,29 @@ class Batch:
         watch: Watch,
         fetching: Fetching,
         loaded: Callable[[Separator], None] = lambda separator: None,
+        *,
+        executor: Executor | None = None,
+        course: Course = Course(),
     ) -> None:
         self._registry = Registry()
         self._order = Order.of(config, self._registry)
-        self._watch = watch
         self._fetching = fetching
-        self._loaded = loaded
+        self._course = course
+        self.executor = executor or Here(self._registry, watch, fetching, loaded)
         self._claims = Claims()
-        self._separator: Separator | None = None
+        self._backlog = Backlog(())
+        self._at_work: dict[str, Entry] = {}
+        self._begun: set[str] = set()
         self.problems = self._registry.problems
         self.place = ""
         self.forecast = Forecast()
 
-    def run(self, inputs: Iterable[str | Path]) -> Iterator[Outcome]:
+    @property
+    def total(self) -> str:
+        """The number of recordings, such as ``100``; ``100+`` while more are being found."""
+        return f"{self._backlog.count}{'' if self._backlog.complete else '+'}"
+
+    def run(self, inputs: Iterable[str | Path]) -> Generator[Outcome, None, None]:
         """Separate recordings; a failure does not stop the batch.
 
         Parameters
@@ -106,74 +135,75 @@ class Batch:
         ModelError
             If the model cannot be loaded.
         """
-        everything = find_recordings(inputs)
-        self._claims = Claims(
-            found.path for found in everything if isinstance(found, Found) and not found.is_stdin
-        )
-        self.forecast = Forecast([_size(found) for found in everything])
-        busy: list[tuple[int, Found]] = []
-        for number, found in enumerate(everything, start=1):
-            self._show_place(number, len(everything))
-            if isinstance(found, UnmixError):
-                self.forecast.drop(number - 1)
-                yield Outcome(None, found)
-                continue
-            outcome = self._outcome(found, number - 1)
-            if isinstance(outcome.result, BusyError) and self._order.config.skip_existing:
-                busy.append((number, found))  # another run is working on it: continue with the rest
-                continue
-            yield outcome
-        for number, found in busy:
-            self._show_place(number, len(everything))
-            while isinstance((outcome := self._outcome(found, number - 1)).result, BusyError):
-                time.sleep(POLL_SECONDS)
+        found = find_recordings(inputs)
+        if self._course.shard:
+            found = self._course.shard.of(found)
+        overwrite = self._order.config.overwrite
+        with Backlog(found, self._course.order, remember_files=overwrite) as self._backlog:
+            # Only --overwrite replaces files that are no stems, so only then are all
+            # recordings listed before the first is separated.
+            self._claims = Claims(self._backlog.contains if overwrite else None)
+            self.forecast = Forecast(lambda: self._backlog.size)
+            busy: list[Entry] = []
+            with closing(self.executor):
+                yield from self._separate(self._backlog, busy)
+                while busy:
+                    waiting, busy = busy, []
+                    yield from self._separate(waiting, busy)
+                    if len(busy) == len(waiting):
+                        time.sleep(POLL_SECONDS)
+
+    def _separate(self, recordings: Iterable[Entry], busy: list[Entry]) -> Iterator[Outcome]:
+        """Separate recordings; collect those that another process is working on."""
+        waits = self._order.config.skip_existing or self.executor.waits_for_others
+        for outcome in self.executor.run(self._jobs(recordings), self._began):
+            given = self._at_work.pop(outcome.source or "", None)
+            if given is not None:
+                if outcome.source in self._begun:
+                    self._begun.remove(outcome.source)
+                    self.forecast.finish(given.size)
+                if isinstance(outcome.result, BusyError) and waits:
+                    busy.append(given)
+                    continue
             yield outcome
 
-    def _show_place(self, number: int, count: int) -> None:
-        self.place = f"{number}/{count}" if count > 1 else ""
+    def _jobs(self, recordings: Iterable[Entry]) -> Iterator[Job | Outcome]:
+        for entry in recordings:
+            total = self.total
+            self.place = f"{entry.number}/{total}" if total != "1" else ""
+            job = self._prepared(entry)
+            if isinstance(job, Outcome):
+                self.forecast.drop(entry.size)
+            elif job is not None:
+                self._at_work[job.source] = entry
+            if job is not None:
+                yield job
 
-    def _outcome(self, found: Found, place: int) -> Outcome:
-        """Separate one recording; return any failure as its outcome."""
+    def _began(self, job: Job) -> None:
+        self._begun.add(job.source)
+        self.forecast.begin(job.size)
+
+    def _prepared(self, entry: Entry) -> Job | Outcome | None:
+        """Return what is left to do for a recording, or its outcome if that is nothing."""
+        found = entry.found
+        if isinstance(found, UnmixError):
+            return Outcome(None, found)
         source = str(found.path)
+        if self._claims.is_claimed(found.path):
+            return None  # a stem that this very run wrote into the folder it reads
         try:
-            destination, recording = self._open(found)
-            if recording is None:
-                self.forecast.drop(place)
-                return Outcome(source, self._skipped(destination))
+            destination = self._destination(found)
+            order = self._order
+            if order.config.skip_existing and not destination.missing(order.recipe):
+                return Outcome(source, skipped(order, destination))
+            if not order.config.skip_existing:
+                destination.in_the_way(overwrite=order.config.overwrite)
         except Exception as error:
-            self.forecast.drop(place)
-            return Outcome(source, _failure(found, error))
-        separator = self._load()  # without a model there is no going on
-        self.forecast.begin(place)
-        try:
-            try:
-                with self._watch(recording) as progress:
-                    track = separator.separate_file(recording, progress, destination=destination)
-            except DoneError:
-                return Outcome(source, self._skipped(destination))
-        except Exception as error:
-            return Outcome(source, _failure(found, error))
-        finally:
-            self.forecast.finish()
-        return Outcome(source, track)
+            return Outcome(source, failure(found.path, error))
+        return Job(order, found, destination, entry.size)
 
-    def _skipped(self, destination: Destination) -> Skipped:
-        destination.tidy()
-        return Skipped(destination.stems, missing_page(self._order, destination))
-
-    def _load(self) -> Separator:
-        """Load the model before the first separation; it may have to be downloaded."""
-        if self._separator is None:
-            # Imported here because it needs torch, which skipping does not.
-            from .separator import Separator
-
-            with self._fetching() as report:
-                self._separator = Separator.of(self._order, self._registry, report)
-            self._loaded(self._separator)
-        return self._separator
-
-    def _open(self, found: Found) -> tuple[Destination, Excerpt | None]:
-        """Work out where the stems go; open the recording unless they are there."""
+    def _destination(self, found: Found) -> Destination:
+        """Work out where the stems of a recording go, and reserve their names."""
         path = found.path
         if self._order.open and (found.is_stdin or exists(path)):
             with self._fetching() as report:
@@ -191,27 +221,7 @@ class Batch:
             with_tags=config.tags,
             by_content=config.compare_content,
         )
+        if self._claims.has_twin(path, destination.stems.values()):
+            destination = destination.spelt_out(order.namer)
         self._claims.claim(path, destination.stems.values())
-        if config.skip_existing and not destination.missing(order.recipe):
-            return destination, None
-        if not config.skip_existing:
-            destination.in_the_way(overwrite=config.overwrite)  # before a model is loaded
-        recording = open_excerpt(path, config.start, config.duration, config.temp_dir, content)
-        return destination, recording
-
-
-def _size(found: Found | UnmixError) -> int:
-    if isinstance(found, UnmixError) or found.is_stdin:
-        return 0
-    try:
-        return found.path.stat().st_size
-    except OSError:
-        return 0
-
-
-def _failure(found: Found, error: Exception) -> UnmixError:
-    """Put an error into words: a bug or a strange file must not stop the batch."""
-    if isinstance(error, UnmixError):
-        return error
-    log.debug("separating failed", exc_info=error)
-    return UnmixError(f"{display(found.path)} could not be separated: {sentence_of(error)}")
+        return destination

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 
 class Forecast:
@@ -14,48 +14,53 @@ class Forecast:
 
     Parameters
     ----------
-    sizes : sequence of int
-        Bytes of each recording, 0 if unknown, in order.
+    total : callable
+        Returns the bytes of all recordings that have been found so far.
     clock : callable
         Returns the time in seconds.
     """
 
     def __init__(
-        self, sizes: Sequence[int] = (), clock: Callable[[], float] = time.monotonic
+        self, total: Callable[[], int] = lambda: 0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._waiting = dict(enumerate(sizes))
+        self._total = total
         self._clock = clock
-        self._current = 0
         self._began = clock()
         self._spent = 0.0
-        self._done = 0
+        self._done = self._dropped = self._current = 0
+        self._at_work = 0
 
-    def begin(self, number: int) -> None:
+    def begin(self, size: int) -> None:
         """Note that the separation of a recording begins, after its model was loaded."""
-        self._current = self._waiting.pop(number, 0)
-        self._began = self._clock()
+        if not self._at_work:
+            self._began = self._clock()
+        self._at_work += 1
+        self._current += size
 
-    def drop(self, number: int) -> None:
+    def drop(self, size: int) -> None:
         """Note that a recording needs no time: it was skipped, or failed at once."""
-        self._waiting.pop(number, None)
+        self._dropped += size
 
-    def finish(self) -> None:
-        """Note that the current recording is done."""
-        self._spent += self._clock() - self._began
-        self._done += self._current
-        self._current = 0
+    def finish(self, size: int) -> None:
+        """Note that a recording is done."""
+        self._at_work -= 1
+        self._current -= size
+        self._done += size
+        if not self._at_work:
+            self._spent += self._clock() - self._began
 
-    def left(self, fraction: float) -> float | None:
+    def left(self, fraction: float = 0.0) -> float | None:
         """Return the seconds left for all recordings; None if there is no estimate yet.
 
         Parameters
         ----------
         fraction : float
-            How much of the current recording is done, 0 to 1.
+            How much of the recordings at work is done, 0 to 1.
         """
         worked = self._done + fraction * self._current
-        spent = self._spent + self._clock() - self._began
+        waiting = self._total() - self._dropped - self._done - self._current
+        spent = self._spent + (self._clock() - self._began if self._at_work else 0)
         # The first moments say little.
-        if not self._waiting or not worked or (not self._done and fraction < 0.1):
+        if waiting <= 0 or not worked or (not self._done and fraction < 0.1):
             return None
-        return spent / worked * ((1 - fraction) * self._current + sum(self._waiting.values()))
+        return spent / worked * ((1 - fraction) * self._current + waiting)

@@ -51,6 +51,10 @@ class Skipped:
     """The page, if it was missing and has been written."""
 
 
+Result = SeparatedTrack | Skipped | UnmixError
+"""The result for one recording."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The outcome for one recording of a batch.
@@ -63,4 +67,4 @@ class Outcome:
     """
 
     source: str | None
-    result: SeparatedTrack | Skipped | UnmixError
+    result: Result

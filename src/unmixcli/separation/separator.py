@@ -304,7 +304,7 @@ class Separator:
         page = place_of_page(order, destination)
         recipe = order.recipe
         shape = self._shape(recording)
-        with destination.claim():
+        with destination.claim() as lease:
             replaced = destination.replaceable(
                 recipe, overwrite=config.overwrite, skip_existing=config.skip_existing
             )
@@ -314,6 +314,7 @@ class Separator:
                 self._outputs(recording, shape.sample_rate, report, gap),
                 Levelling.of(config.loudness, order.encoding, recording),
                 lambda: {} if gap.decibels is None else {"gap_db": round(gap.decibels, 2)},
+                lambda: destination.confirm(lease),
             )
         elapsed = time.monotonic() - began
         if page:

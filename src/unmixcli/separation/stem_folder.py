@@ -14,7 +14,7 @@ from ..models.interface import Progress, ignore
 from ..page import About, write_page
 from ..stems.manifest import MANIFEST, Manifest
 from ..words import clock, display, some
-from .inputs import EXTENSIONS
+from .walking import EXTENSIONS
 
 _MIXTURES = ("mixture", "mix", "original", "master")
 """Names that a mixture beside its stems has."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,12 +15,23 @@ from ..audio.tags import Tags, read_tags
 from ..audio.writing import refuse_existing
 from ..errors import BusyError, DoneError, InputError, OutputError
 from ..files.leases import Lease, sweep_lease
-from ..files.paths import identity
+from ..files.paths import exists, identity
 from ..files.readers import FileView
 from ..words import display
 from .manifest import Manifest, Source
 from .names import Namer
 from .recipe import Recipe
+
+
+class _TagsOf:
+    """The tags of a recording, read when they are first needed: skipping does not."""
+
+    def __init__(self, recording: Path | BinaryIO) -> None:
+        self._recording = recording
+
+    @cached_property
+    def tags(self) -> Tags:
+        return read_tags(self._recording)
 
 
 @dataclass(frozen=True)
@@ -29,21 +41,25 @@ class Destination:
     Attributes
     ----------
     recording : Path
+    subfolder : Path
+        Folder of the stems below the output folder.
     stems : dict of str to Path
-    tags : Tags
-        The tags of the recording.
     manifest : Manifest
     source : Source
     content : file object, optional
         The recording's bytes, if its path is only a name.
+    with_tags : bool
+        Whether the stems get the recording's tags.
     """
 
     recording: Path
+    subfolder: Path
     stems: dict[str, Path]
-    tags: Tags
     manifest: Manifest
     source: Source
-    content: BinaryIO | None = None
+    content: BinaryIO | None
+    with_tags: bool
+    _tags: _TagsOf
 
     @classmethod
     def of(
@@ -82,12 +98,34 @@ class Destination:
             If two stems would have the same name.
         """
         source = _source_of(path, content, by_content)
-        tags = Tags()
-        if with_tags or namer.needs_tags:
-            tags = read_tags(content or path)
-        paths = namer.paths(path, stems, tags.texts, subfolder)
-        manifest = Manifest(namer.manifest(path, tags.texts, subfolder))
-        return cls(path, paths, tags if with_tags else Tags(), manifest, source, content)
+        tags = _TagsOf(content or path)
+        texts = tags.tags.texts if namer.needs_tags else {}
+        paths = namer.paths(path, stems, texts, subfolder)
+        manifest = Manifest(namer.manifest(path, texts, subfolder))
+        plain = cls(path, subfolder, paths, manifest, source, content, with_tags, tags)
+        return plain.spelt_out(namer) if plain._is_of_a_twin() else plain
+
+    def spelt_out(self, namer: Namer) -> Destination:
+        """Return the place whose name has the recording's extension: ``a.mp4`` beside ``a.wav``."""
+        name = namer.spelt_out(self.recording)
+        texts = self._tags.tags.texts if namer.needs_tags else {}
+        return replace(
+            self,
+            stems=namer.paths(name, self.stems, texts, self.subfolder),
+            manifest=Manifest(namer.manifest(name, texts, self.subfolder)),
+        )
+
+    @property
+    def tags(self) -> Tags:
+        """The tags of the recording that its stems get."""
+        return self._tags.tags if self.with_tags else Tags()
+
+    def _is_of_a_twin(self) -> bool:
+        """Return whether the stems here are of a recording beside this one, of the same name."""
+        other = Path(self.manifest.made_of(self.stems.values())).name
+        if not other or other == self.recording.name or Path(other).stem != self.recording.stem:
+            return False
+        return exists(self.recording.with_name(other))
 
     def missing(self, recipe: Recipe) -> str | None:
         """Say why the stems are not up to date, or return None if they are."""
@@ -117,6 +155,20 @@ class Destination:
                 f"{display(path.parent)}; wait for it, or choose another folder with --outdir"
             )
         return lease
+
+    def confirm(self, lease: Lease) -> None:
+        """Make sure that the claim still holds: another process may have taken over.
+
+        Raises
+        ------
+        BusyError
+            If it does not.
+        """
+        if not lease.held:
+            raise BusyError(
+                f"another process took over {display(self.recording)}, because this one had "
+                "stopped for minutes; its stems are not kept twice"
+            )
 
     def tidy(self) -> None:
         """Remove the claim that a process left behind which died when its stems were done."""

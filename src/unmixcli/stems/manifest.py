@@ -129,6 +129,11 @@ class Manifest:
         names = {self._name(path) for path in stems}
         return next((e for e in _read(self.path) if names <= set(e["stems"])), {})
 
+    def made_of(self, stems: Iterable[Path]) -> str:
+        """Return the name of the recording that these stems are of; empty if unknown."""
+        source = self.about(stems).get("source")
+        return str(source.get("name", "")) if isinstance(source, dict) else ""
+
     def measured(self, stems: Iterable[Path]) -> dict[str, Any]:
         """Return what was measured while these stems were made."""
         measured = self.about(stems).get("measured")

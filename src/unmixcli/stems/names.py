@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import OutputError, UsageError
-from ..files.paths import identity
+from ..errors import UsageError
 from ..files.portable import portable
 from ..words import display
 from .manifest import MANIFEST
@@ -66,6 +65,10 @@ class Namer:
                 f"{', '.join(stems)} would all have the same name: put {{target}} into --filename"
             )
         return cls(template, outdir or Path(), model, extension)
+
+    def spelt_out(self, recording: Path) -> Path:
+        """Return a name for a recording whose track is the recording's name with its extension."""
+        return recording.with_name(f"{recording.name}.{self.extension}")
 
     @property
     def needs_tags(self) -> bool:
@@ -141,47 +144,6 @@ class Namer:
         }
         name = re.sub(r"\{(\w+)\}", lambda field: values[field[1]], template)
         return Path(*(portable(_fit(part)) for part in re.split(r"[/\\]", name)))
-
-
-class Claims:
-    """The files that the recordings of one run will write.
-
-    Parameters
-    ----------
-    inputs : iterable of Path
-        The recordings of the run, which must not be overwritten.
-    """
-
-    def __init__(self, inputs: Iterable[Path] = ()) -> None:
-        self._owners: dict[str, Path] = {}
-        self._inputs = {key for path in inputs if (key := identity(path))}
-
-    def claim(self, recording: Path, paths: Iterable[Path]) -> None:
-        """Reserve these files for a recording.
-
-        Raises
-        ------
-        OutputError
-            If another recording of the run has reserved one of them, or one
-            of them is a recording of the run itself.
-        """
-        paths = list(paths)
-        for path in paths:
-            if identity(path) in self._inputs:
-                raise OutputError(
-                    f"{display(recording)} was skipped: its stem would replace {display(path)}, "
-                    "which is an input of this run; choose another --outdir or --filename"
-                )
-        keys = [str(path.absolute()).casefold() for path in paths]
-        for key in keys:
-            other = self._owners.get(key)
-            if other not in (None, recording):  # the same recording may be tried twice
-                raise OutputError(
-                    f"{display(recording)} was skipped: its stems would have the same names as "
-                    f"those of {display(other)}; separate it by itself with another --outdir, "
-                    "or put {folder} into --filename"
-                )
-        self._owners.update(dict.fromkeys(keys, recording))
 
 
 def _fit(part: str) -> str:

@@ -78,6 +78,7 @@ class Saver:
         blocks: Iterator[Block],
         levelling: Levelling,
         measured: Callable[[], dict[str, Any]] = dict,
+        complete: Callable[[], None] = lambda: None,
     ) -> Saved:
         """Write the stems.
 
@@ -88,6 +89,9 @@ class Saver:
             Chooses the gain of all stems.
         measured : callable, optional
             Returns what was measured on the way, for the record.
+        complete : callable, optional
+            Called when all stems are complete, before they get their names; an error
+            that it raises keeps them from it.
 
         Raises
         ------
@@ -116,6 +120,7 @@ class Saver:
             for block in ready:
                 writer.write(block)
             writer.finish()
+            complete()
             # Stems without their record would look like made by hand.
             facts = measured() | ({} if gain == 1 else {"gain": round(gain, 6)})
             facts |= levelling.loudness.facts if levelling.loudness else {}
