@@ -127,4 +127,5 @@ window.unmix = {
   stems, mixture, loop, view, now,
   get context() { return context; },
   get playing() { return isPlaying(); },
+  get levels() { return Object.fromEntries(stems.map((stem) => [stem.name, level(stem)])); },
 };
