@@ -135,7 +135,7 @@ export class Setup {
   }
 
   async #begin() {
-    const songs = this.#songs().reverse();  // the list has the newest first
+    const songs = this.#songs();
     const accept = this.accept.checked;
     this.start.disabled = true;
     let begun = 0;
