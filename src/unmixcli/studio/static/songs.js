@@ -1,6 +1,6 @@
 // The list of songs, with what is added above it, and what is wanted from the chosen ones.
 
-import { complain, find, h, icon, resting, say } from "./dom.js";
+import { complain, h, icon, resting, say } from "./dom.js";
 import { Row } from "./row.js";
 import { Setup } from "./setup.js";
 import { load, store, subscribe } from "./store.js";
@@ -91,6 +91,7 @@ export function showSongs(main) {
       list.replaceChildren(...wanted);
       if (list.contains(focus)) focus.focus();
     }
+    if (store.loaded) main.removeAttribute("aria-busy");
     count.textContent = store.loaded ? texts.found(store.count) : "";
     more.hidden = store.songs.size >= store.count;
     nothing.hidden = !store.search || store.songs.size > 0;
@@ -118,6 +119,5 @@ export function showSongs(main) {
   showAll();
   showUploads();
   document.title = texts.name;
-  find("main").removeAttribute("aria-busy");
   return () => { end(); setup.end(); };
 }
