@@ -80,12 +80,13 @@ export class Row {
 
   #status(song, job) {
     this.bar = null;
-    if (job?.state === "waiting") return [h("p", { class: "quiet" }, texts.waiting)];
+    const notes = (job?.notes ?? []).map((note) => h("p", { class: "quiet" }, note));
+    if (job?.state === "waiting") return [h("p", { class: "quiet" }, texts.waiting), ...notes];
     if (job) {
       this.job = job.id;
       this.bar = h("progress", { max: 1, "aria-label": `${texts.stage.separating} ${song.title}` });
       this.told = h("p", { class: "quiet" }, texts.stage.starting);
-      return [this.bar, this.told];
+      return [this.bar, this.told, ...notes];
     }
     if (isNew(song)) return [h("p", { class: "quiet" }, texts.fresh)];
     const parts = [];
