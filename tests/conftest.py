@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from browsing import browser
 from running import run_unmix
 from server import Server
 from toys import IMPATIENT
 from unmixcli.models.discovery import GROUP
 from unmixcli.models.store import Store
 
-__all__ = ["run_unmix"]
+__all__ = ["browser", "run_unmix"]
 
 
 @pytest.fixture(autouse=True)

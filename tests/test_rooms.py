@@ -12,7 +12,7 @@ from imports import Import, at_import, imports, modules, outside, room, tree
 STOREYS = (
     ("__main__",),
     ("cli",),
-    ("demo", "doctor", "evaluation", "networks", "plugin"),
+    ("demo", "doctor", "evaluation", "networks", "plugin", "studio"),
     ("separation",),
     ("stems", "page"),
     ("models",),

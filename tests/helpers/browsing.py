@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
 
 import numpy as np
+import pytest
 
 from unmixcli.page import sound
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
 
 NAMES = ("vocals", "drums", "bass", "other")
 RATE = 44100
@@ -51,6 +61,19 @@ CAPTURE = """async ([seconds, code]) => {
   return [btoa(text), start];
 }"""
 """Record what each stem sends to the speakers, on the clock that plays them."""
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
+    )
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as run:
+        chromium = run.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
+        yield chromium
+        chromium.close()
 
 
 def melody(length: int, rate: int) -> np.ndarray:

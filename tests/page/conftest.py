@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,14 +13,6 @@ from unmixcli.audio.reading import open_excerpt
 from unmixcli.audio.tags.reading import Tags
 from unmixcli.models.cards import ModelCard
 from unmixcli.page import About, write_page
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
 
 
 @pytest.fixture(scope="session")
@@ -53,19 +44,6 @@ def compared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = About(folder / "song.wav", Tags(), model="toy")
     write_page(folder / "index.html", stems, about, open_excerpt(folder / "song.wav"))
     return folder / "index.html"
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install '.[browser]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as run:
-        chromium = run.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from .doctor import doctor
 from .evaluate import evaluate
 from .page import page
 from .separate import separate
+from .studio import studio
 from .ui import INTERRUPTED
 
 app = typer.Typer(
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(separate)
 app.add_typer(models.app, name="models")
 app.command()(page)
+app.command()(studio)
 app.command()(demo)
 app.command()(evaluate)
 app.command()(doctor)

@@ -69,8 +69,12 @@ def page(
 
 def open_page(path: Path) -> None:
     """Open a page in the browser, if this machine has a screen to show it."""
-    has_screen = sys.platform in ("darwin", "win32") or any(
+    if has_screen():
+        typer.launch(str(path.absolute()))
+
+
+def has_screen() -> bool:
+    """Return whether this machine probably has a screen."""
+    return sys.platform in ("darwin", "win32") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if has_screen:
-        typer.launch(str(path.absolute()))

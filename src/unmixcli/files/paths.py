@@ -25,6 +25,12 @@ def weights_dir() -> Path:
     return data_dir() / "weights"
 
 
+def library_dir() -> Path:
+    """Return the folder of the studio's songs: in ``UNMIX_HOME``, or in the user's music folder."""
+    home = _home()
+    return home / "studio" if home else platformdirs.user_music_path() / "unmix"
+
+
 def user_catalogue() -> Path:
     """Return the path of the user's catalogue; the file may not exist."""
     return config_dir() / "models.toml"

@@ -20,7 +20,7 @@ from ..words import nearest
 from .config import SeparationConfig
 
 PREFIX = "UNMIX_"
-_NOT_OPTIONS = frozenset(("UNMIX_HOME",))
+_NOT_OPTIONS = frozenset(("UNMIX_HOME", "UNMIX_STUDIO_PASSWORD"))
 
 _CHOICE = ("targets", "mix", "preset", "only_mixes")
 """Options that together choose which files to write."""

@@ -131,4 +131,5 @@ window.unmix = {
   get output() { return heardBy; },
   get context() { return context; },
   get playing() { return isPlaying(); },
+  get levels() { return Object.fromEntries(stems.map((stem) => [stem.name, level(stem)])); },
 };
