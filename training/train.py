@@ -26,7 +26,7 @@ class TrainOptions:
     hidden: int = 448
     steps: int = 10_000
     learning_rate: float = 1e-3
-    refine: int = 0  # channels of a refinement, added to given weights that have none
+    refine: int | None = None  # channels of a refinement; 0 for none; None as the weights have it
     refine_factor: float = 1.0  # of the learning rate, for the refinement
     warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
@@ -46,6 +46,13 @@ PRESETS = {
 }
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this processor can train in bfloat16: where not, the LSTM refuses it."""
+    return (
+        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    )
+
+
 class Trainer:
     """A run in a folder: `checkpoint.pt`, `best.pt` and `log.csv`."""
 
@@ -59,10 +66,13 @@ class Trainer:
         self.run = run
         self.options = options
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.bfloat16 = self.device.type != "cpu" or multiplies_bfloat16()
         torch.manual_seed(options.seed)
         torch.set_flush_denormal(True)
         network = start or JointOpenUnmix(options.hidden)
-        if options.refine and not network.refine:
+        if options.refine == 0:
+            network.refine = None
+        elif options.refine and not network.refine:
             network.refine = Refinement(options.refine)
         self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
@@ -121,7 +131,7 @@ class Trainer:
             self.network.bn1.eval()
             self.network.bn2.eval()
         batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits = self.network(batch["features"], self.options.mix.kept)
         loss = separation_loss(logits, batch)
         self.optimiser.zero_grad(set_to_none=False)
