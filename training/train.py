@@ -48,9 +48,7 @@ PRESETS = {
 
 def multiplies_bfloat16() -> bool:
     """Whether this processor can train in bfloat16: where not, the LSTM refuses it."""
-    return (
-        torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Trainer:
