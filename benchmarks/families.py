@@ -27,11 +27,11 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from true_sizes import FOUR, bs_roformer, htdemucs, mel_roformer, scnet
 from unmixcli.models.cards import ModelCard, Weights
 from unmixcli.models.registry import Registry
 
 RATE = 44100
-FOUR = ("drums", "bass", "other", "vocals")
 
 Pass = Callable[[torch.Tensor], torch.Tensor]
 
@@ -47,51 +47,6 @@ class Case:
     parameters: dict[str, Any] | None = None
     whole: bool = False
     """Whether the checkpoint holds the network's class and arguments, as Demucs' does."""
-
-
-def htdemucs() -> torch.nn.Module:
-    from fractions import Fraction
-
-    from demucs.htdemucs import HTDemucs
-
-    return HTDemucs(list(FOUR), bottom_channels=512, segment=Fraction(39, 5))
-
-
-def bs_roformer() -> torch.nn.Module:
-    from bs_roformer import BSRoformer
-
-    return BSRoformer(
-        256, depth=12, stereo=True, time_transformer_depth=1, freq_transformer_depth=1
-    )
-
-
-def mel_roformer() -> torch.nn.Module:
-    from bs_roformer import MelBandRoformer
-
-    return MelBandRoformer(
-        384,
-        depth=6,
-        stereo=True,
-        time_transformer_depth=1,
-        freq_transformer_depth=1,
-        linear_transformer_depth=0,
-        mask_estimator_depth=2,
-        stft_hop_length=441,
-        match_input_audio_length=True,
-    )
-
-
-def scnet() -> torch.nn.Module:
-    from pymss_core.modules.scnet import SCNet
-
-    return SCNet(
-        sources=list(FOUR),
-        dims=[4, 64, 128, 256],
-        band_SR=[0.225, 0.372, 0.403],
-        band_stride=[1, 4, 16],
-        band_kernel=[3, 4, 16],
-        conv_depths=[3, 2, 1],
-    )
 
 
 ROFORMER = {"overlap": 2}
@@ -147,12 +102,11 @@ def row(name: str, case: Case, arguments: argparse.Namespace, rate: float) -> st
     noise = 0.1 * torch.randn(1, 2, round(case.seconds * RATE), device=device)
     with torch.inference_mode():
         mine, theirs = ours(noise)[0], stems_of(reference(noise))
-        with FlopCounterMode(display=False) as counter:
-            reference(noise)
+        arithmetic = operations(reference, noise)
         if arguments.profile:
             print(profile(ours, noise))
         pairs = [(timed(ours, noise), timed(reference, noise)) for _ in range(arguments.runs)]
-    flops = counter.get_total_flops() / 1e9 / case.seconds
+    flops = arithmetic / 1e9 / case.seconds
     wall, cpu = (statistics.median(own[k] for own, _ in pairs) / case.seconds for k in (0, 1))
     other = statistics.median(theirs[0] for _, theirs in pairs) / case.seconds
     ratio = statistics.median(theirs[0] / own[0] for own, theirs in pairs)
@@ -163,6 +117,26 @@ def row(name: str, case: Case, arguments: argparse.Namespace, rate: float) -> st
         f"| {name} | {wall:.3f} | {other:.3f} | {ratio:.2f} × | {cpu:.3f} | {flops:.0f} "
         f"| {flops / rate:.3f} | {near:.0f} |"
     )
+
+
+def operations(network: torch.nn.Module, noise: torch.Tensor) -> int:
+    """Count the additions and multiplications of a pass."""
+    recurrent = 0
+
+    def count(lstm: torch.nn.Module, inputs: tuple[torch.Tensor, ...], _: object) -> None:
+        nonlocal recurrent  # PyTorch's counter leaves LSTMs out
+        assert isinstance(lstm, torch.nn.LSTM)
+        steps = inputs[0].shape[:-1].numel()
+        matrices = sum(p.numel() for name, p in lstm.named_parameters() if "weight" in name)
+        recurrent += 2 * steps * matrices
+
+    lstms = [module for module in network.modules() if isinstance(module, torch.nn.LSTM)]
+    hooks = [lstm.register_forward_hook(count) for lstm in lstms]
+    with FlopCounterMode(display=False) as counter:
+        network(noise)
+    for hook in hooks:
+        hook.remove()
+    return counter.get_total_flops() + recurrent
 
 
 def load(case: Case, reference: torch.nn.Module, device: str, precision: str) -> Pass:

@@ -1,22 +1,21 @@
-"""Whole runs of the command: killed at random moments, and side by side."""
+"""Whole runs of the command: killed at random moments, and side by side.
+
+The model in the box, every family, an ensemble and a chain take turns.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import soundfile
 
-from . import seeds
-
-STEMS = ("vocals", "drums", "bass", "other")
-MODEL = ("-m", "umx-synth", "--niter", "0")
+from . import models
+from .forked import Run
 
 
 def kills(folder: Path, count: int, seed: int) -> int:
@@ -27,21 +26,20 @@ def kills(folder: Path, count: int, seed: int) -> int:
     """
     random = Random(seed)
     album = _album(folder, 3)
-    expected = _expected(folder, album)
-    seconds = _seconds_of_a_run(folder, album)
+    cases = _cases(folder, album)
     defects = 0
     for number in range(count):
+        case = cases[number % len(cases)]
         out = folder / f"killed-{number}"
         for _ in range(random.choice((1, 1, 2, 3))):
-            process = _start(album, out)
-            time.sleep(random.uniform(0.2, 1.05) * seconds)
-            process.send_signal(random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
-            process.communicate()
-            defects += _tell(number, _damaged(out, expected))
-        process = _start(album, out)
-        output, errors = process.communicate(timeout=600)
-        defects += _tell(number, _unfinished(out, expected, output, errors, process.returncode))
-    print(f"{count} kills: {defects} defects")
+            process = _start(case.model, album, out)
+            time.sleep(random.uniform(0.02, 1.05) * case.seconds)
+            process.send(random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+            process.finish()
+            defects += _tell(number, _damaged(out, case.expected))
+        process = _start(case.model, album, out)
+        defects += _tell(number, _unfinished(out, case.expected, *process.finish()))
+    print(f"{count} kills over {len(cases)} models: {defects} defects")
     return 1 if defects else 0
 
 
@@ -52,28 +50,29 @@ def races(folder: Path, count: int, seed: int) -> int:
     """
     random = Random(seed)
     album = _album(folder, 3)
-    expected = _expected(folder, album)
+    cases = _cases(folder, album)
     defects = 0
     for number in range(count):
+        case = cases[number % len(cases)]
         out = folder / f"raced-{number}"
         processes = []
         for _ in range(random.choice((2, 2, 3, 4))):
-            processes.append(_start(album, out))
-            time.sleep(random.choice((0.0, random.uniform(0, 1))))
+            processes.append(_start(case.model, album, out))
+            time.sleep(random.choice((0.0, random.uniform(0, 0.5))))
         made: list[str] = []
         for process in processes:
-            output, errors = process.communicate(timeout=600)
+            output, errors, code = process.finish()
             made += [
                 line["source"]
                 for line in map(json.loads, output.splitlines())
                 if line["status"] == "separated"
             ]
-            reasons = _unfinished(out, {}, output, errors, process.returncode)
+            reasons = _unfinished(out, {}, output, errors, code)
             defects += _tell(number, reasons)
         if len(made) != len(set(made)):
             defects += _tell(number, [f"a recording was separated twice: {sorted(made)}"])
-        defects += _tell(number, _unfinished(out, expected, "", "", 0))
-    print(f"{count} races: {defects} defects")
+        defects += _tell(number, _unfinished(out, case.expected, "", "", 0))
+    print(f"{count} races over {len(cases)} models: {defects} defects")
     return 1 if defects else 0
 
 
@@ -88,31 +87,34 @@ def _album(folder: Path, count: int) -> Path:
     return album
 
 
-def _expected(folder: Path, album: Path) -> dict[str, bytes]:
-    """Return all files of an undisturbed run, the records without their content."""
-    out = folder / "whole"
-    _start(album, out).communicate(timeout=600)
-    found = {str(path.relative_to(out)): _content(path) for path in _files(out)}
-    assert len(found) == len(list(album.iterdir())) * (len(STEMS) + 1), sorted(found)
-    return found
+@dataclass(frozen=True)
+class _Case:
+    """A model, and what an undisturbed run with it makes in how long."""
+
+    model: tuple[str, ...]
+    expected: dict[str, bytes]
+    """All files, the records without their content."""
+    seconds: float
 
 
-def _seconds_of_a_run(folder: Path, album: Path) -> float:
-    began = time.monotonic()
-    _start(album, folder / "timed").communicate(timeout=600)
-    return time.monotonic() - began
+def _cases(folder: Path, album: Path) -> list[_Case]:
+    cases = []
+    for number, model in enumerate(models.write(folder / "home")):
+        out = folder / f"whole-{number}"
+        began = time.monotonic()
+        process = _start(model, album, out)
+        _, errors, code = process.finish()
+        seconds = time.monotonic() - began
+        expected = {str(path.relative_to(out)): _content(path) for path in _files(out)}
+        if code or not expected:
+            raise RuntimeError(f"{' '.join(model)}: {errors}")
+        cases.append(_Case(model, expected, seconds))
+    return cases
 
 
-def _start(album: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "unmixcli", "separate", str(album), "-o", str(out), *MODEL]
-    path = os.pathsep.join((str(seeds.ROOT / "src"), os.environ.get("PYTHONPATH", "")))
-    return subprocess.Popen(
-        [*command, "--skip-existing", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-    )
+def _start(model: tuple[str, ...], album: Path, out: Path) -> Run:
+    options = ("-o", str(out), *model, "--skip-existing", "--json", "--device", "cpu")
+    return Run(("separate", str(album), *options))
 
 
 def _files(out: Path) -> list[Path]:

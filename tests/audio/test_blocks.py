@@ -56,6 +56,18 @@ def test_a_reader_takes_no_more_of_a_stream_than_it_needs() -> None:
     assert taken == [0, 1, 2]
 
 
+def test_a_reader_says_how_far_a_read_needs_no_copy() -> None:
+    audio = ramp(100)
+    reader = BlockReader(cut(audio, [30, 30]))
+    assert reader.ready(0) == 30
+    assert np.shares_memory(reader.read(0, 30), audio)
+    assert reader.ready(10) == 30
+    assert reader.ready(30) == 60
+    assert np.shares_memory(reader.read(59, 60), audio)
+    with pytest.raises(ValueError, match="ends after 100 samples"):
+        reader.ready(100)
+
+
 @given(sizes, st.integers(0, 99), st.integers(1, 300))
 def test_reflection(sizes: list[int], border: int, more: int) -> None:
     audio = ramp(border + more)

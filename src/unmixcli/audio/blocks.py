@@ -37,11 +37,25 @@ class BlockReader:
 
     def __init__(self, blocks: Iterable[Audio]) -> None:
         self._blocks = iter(blocks)
-        self._held: Audio | None = None
+        self._held: deque[Audio] = deque()
         self._first = self._end = 0  # the positions of the held samples
+        self._at = 0  # where the last read began
+
+    def ready(self, first: int) -> int:
+        """Return the end of the block that sample ``first`` is in; forget those before it.
+
+        A read from ``first`` up to there needs no copy.
+
+        Raises
+        ------
+        ValueError
+            If the stream ends before, or ``first`` has been forgotten.
+        """
+        self._hold(first, first + 1)
+        return self._first + self._held[0].shape[-1]
 
     def read(self, first: int, end: int) -> Audio:
-        """Return the samples from ``first`` to ``end`` and forget those before ``first``.
+        """Return the samples from ``first`` to ``end`` and forget the blocks before them.
 
         Parameters
         ----------
@@ -59,21 +73,32 @@ class BlockReader:
         ValueError
             If the stream ends before ``end``, or ``first`` has been forgotten.
         """
-        if not self._first <= first < end:
-            raise ValueError(f"samples {first} to {end} of a stream, which is at {self._first}")
+        self._hold(first, end)
+        start = self._first
         parts: list[Audio] = []
-        if self._held is not None and first < self._end:
-            parts.append(self._held[..., first - self._first :])
+        for block in self._held:
+            if start >= end:
+                break
+            parts.append(block[..., max(0, first - start) : end - start])
+            start += block.shape[-1]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    def _hold(self, first: int, end: int) -> None:
+        """Take blocks up to ``end``, and keep those that have samples from ``first`` on."""
+        if not self._at <= first < end:
+            raise ValueError(f"samples {first} to {end} of a stream, which is at {self._at}")
+        self._at = first
+        while self._held and self._first + self._held[0].shape[-1] <= first:
+            self._first += self._held.popleft().shape[-1]
         while self._end < end:
             block = next(self._blocks, None)
             if block is None:
                 raise ValueError(f"a stream ends after {self._end} samples, before {end}")
-            start, self._end = self._end, self._end + block.shape[-1]
-            if first < self._end:
-                parts.append(block[..., max(0, first - start) :])
-        self._held = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-        self._first = first
-        return self._held[..., : end - first]
+            self._end += block.shape[-1]
+            if self._end <= first:
+                self._first = self._end
+            elif block.shape[-1]:
+                self._held.append(block)
 
 
 def reflect(blocks: Iterable[Audio], length: int, border: int) -> Iterator[Audio]:

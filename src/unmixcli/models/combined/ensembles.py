@@ -77,7 +77,7 @@ class Ensemble:
                     for place, (rows, weights) in enumerate(
                         zip(self._rows, self._weights, strict=True)
                     )
-                    if rows[target] >= 0
+                    if rows[target] >= 0 and weights[target]
                 ]
                 for target in range(len(self.targets))
             ]

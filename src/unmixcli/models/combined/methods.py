@@ -37,24 +37,20 @@ cancel: with float64 they do not depend on how a track is cut into blocks.
 """
 
 
-def average(stems: Sequence[Block], weights: Weights) -> Block:
-    """Return the weighted mean; for identical stems exactly that stem."""
-    # In float64, so that weights and sums do not change the bits of a float32.
-    if len(set(weights)) == 1:
-        total = np.add(stems[0], stems[1], dtype=np.float64)
-        for stem in stems[2:]:
-            total += stem
-        return np.divide(total, len(stems), out=total).astype(np.float32)
-    total = np.zeros(stems[0].shape)
-    for stem, weight in zip(stems, weights, strict=True):
-        total += stem * np.float64(weight)
-    return np.divide(total, sum(weights), out=total).astype(np.float32)
+def average(stems: Sequence[Block], weights: Weights, out: Block) -> None:
+    """Write the weighted mean; of identical stems exactly that stem."""
+    first, whole = stems[0], sum(weights)
+    out[:] = first
+    for stem, weight in zip(stems[1:], weights[1:], strict=True):
+        # Equal stems differ by nothing, so rounding cannot change them.
+        difference = stem - first
+        difference *= weight / whole
+        out += difference
 
 
-def median(stems: Sequence[Block], weights: Weights) -> Block:
-    """Return the median of each sample; for an even number, the mean of the middle two."""
-    middle: Block = np.median(np.stack(stems), axis=0)
-    return middle.astype(np.float32)
+def median(stems: Sequence[Block], weights: Weights, out: Block) -> None:
+    """Write the median of each sample; for an even number, the mean of the middle two."""
+    np.median(np.stack(stems), axis=0, out=out)
 
 
 def _energy(spectrum: torch.Tensor) -> torch.Tensor:
@@ -121,7 +117,9 @@ def phase_repair(
     return torch.where(inside, repaired, first)
 
 
-_ON_SAMPLES: Mapping[str, Callable[[Sequence[Block], Weights], Block]] = {
+OnSamples = Callable[[Sequence[Block], Weights, Block], None]
+
+_ON_SAMPLES: Mapping[str, OnSamples] = {
     "average": average,
     "median": median,
 }
@@ -179,24 +177,24 @@ def combine(
 
 
 def _on_samples(
-    members: Sequence[Iterator[Block]],
-    choices: Sequence[Choice],
-    length: int,
-    work: Callable[[Sequence[Block], Weights], Block],
+    members: Sequence[Iterator[Block]], choices: Sequence[Choice], length: int, work: OnSamples
 ) -> Iterator[Block]:
     readers = [BlockReader(member) for member in members]
-    for first in range(0, length, _STEP):
-        blocks = [reader.read(first, min(first + _STEP, length)) for reader in readers]
-        yield np.stack([_mix(blocks, choice, work) for choice in choices])
-
-
-def _mix(
-    blocks: Sequence[Block],
-    choice: Choice,
-    work: Callable[[Sequence[Block], Weights], Block],
-) -> Block:
-    stems = [blocks[member][stem] for member, stem, _ in choice]
-    return stems[0] if len(stems) == 1 else work(stems, [weight for *_, weight in choice])
+    done = 0
+    while done < length:
+        # As far as every member has got: nothing is copied to join blocks.
+        first, done = done, min(length, *(reader.ready(done) for reader in readers))
+        blocks = [reader.read(first, done) for reader in readers]
+        combined = np.empty((len(choices), *blocks[0].shape[1:]), np.float32)
+        for start in range(0, done - first, _STEP):
+            part = slice(start, start + _STEP)
+            for choice, out in zip(choices, combined[..., part], strict=True):
+                stems = [blocks[member][stem][..., part] for member, stem, _ in choice]
+                if len(stems) == 1:
+                    out[:] = stems[0]
+                else:
+                    work(stems, [weight for *_, weight in choice], out)
+        yield combined
 
 
 def _on_spectra(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -203,3 +204,12 @@ def _along_time(branch: nn.Module, signal: Tensor) -> Tensor:
     rows = signal.transpose(1, 2)
     answer: Tensor = branch(rows.flatten(0, 1)).view(rows.shape)
     return answer.transpose(1, 2)
+
+
+def empty_embedding(places: int, channels: int) -> nn.Embedding:
+    """Return an embedding without numbers.
+
+    To draw its first guess without memory, PyTorch would import its compiler,
+    which takes seconds.
+    """
+    return nn.Embedding.from_pretrained(torch.empty(places, channels), freeze=False)

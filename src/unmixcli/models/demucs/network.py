@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .arguments import Arguments, HDemucsArguments, HTDemucsArguments, LayerSizes, measure_layers
-from .layers import DecoderLayer, EncoderLayer, LayerPlan
+from .layers import DecoderLayer, EncoderLayer, LayerPlan, empty_embedding
 from .spectrum import spectrogram, waveform
 from .transformer import CrossTransformer
 
@@ -68,7 +68,7 @@ class HDemucs(nn.Module):
                 self.tdecoder.insert(0, DecoderLayer(plan, outputs, last=not index))
         if arguments.freq_emb:
             rows = sizes[0].freqs // arguments.stride
-            self.freq_emb = nn.ModuleDict({"embedding": nn.Embedding(rows, arguments.channels)})
+            self.freq_emb = nn.ModuleDict({"embedding": empty_embedding(rows, arguments.channels)})
 
     def _check(self, sizes: Sequence[LayerSizes]) -> None:
         # What is innermost counts as zeros here, so the waveform must have been merged.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .arguments import HTDemucsArguments
+from .layers import empty_embedding
 from .residual import Scale
 
 BOOST = 3
@@ -191,7 +192,7 @@ class GroupNorm(nn.GroupNorm):
 class _Learnt(nn.Module):
     def __init__(self, places: int, channels: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(places, channels)
+        self.embedding = empty_embedding(places, channels)
 
 
 def _norm(arguments: HTDemucsArguments, channels: int) -> nn.Module:
