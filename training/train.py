@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -182,6 +183,9 @@ class Trainer:
         options = self.options
         validation = {folder.name: validation_batch(folder) for folder in held_out}
         self.run.mkdir(parents=True, exist_ok=True)
+        if self.step == 0 and self.network.started:
+            # The best may be what training started from.
+            self._judge(validation, math.nan, report)
         steps = range(self.step, options.steps)
         losses: list[float] = []
         started = saved = time.monotonic()
@@ -196,23 +200,29 @@ class Trainer:
             self.seconds += now - started
             started = now
             if self.step % options.validate_every == 0 or self.step == options.steps:
-                scores = {name: self.validate(songs) for name, songs in validation.items()}
-                row = {"step": self.step, "seconds": round(self.seconds),
-                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses)}  # fmt: skip
-                for name, values in scores.items():
-                    prefix = "" if name == held_out[0].name else f"{name} "
-                    row |= {f"{prefix}{key}": value for key, value in values.items()}
+                self._judge(validation, sum(losses) / len(losses), report)
                 losses = []
-                self._log(row)
-                report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
-                mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
-                if mean > self.best:
-                    self.best = mean
-                    self.save("best.pt")
             if now - saved > options.save_minutes * 60:
                 self.save()
                 saved = now
         self.save()
+
+    def _judge(
+        self, validation: dict[str, dict[str, Tensor]], loss: float, report: Callable[[str], None]
+    ) -> None:
+        """Validate, log and keep the weights if they are the best; `loss` since the last time."""
+        scores = {name: self.validate(songs) for name, songs in validation.items()}
+        row = {"step": self.step, "seconds": round(self.seconds),
+               "lr": self.learning_rate(), "loss": loss}  # fmt: skip
+        for name, values in scores.items():
+            prefix = f"{name} " if len(row) > 4 else ""  # the first folder's stand by themselves
+            row |= {f"{prefix}{key}": value for key, value in values.items()}
+        self._log(row)
+        report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+        mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
+        if mean > self.best:
+            self.best = mean
+            self.save("best.pt")
 
     def _log(self, row: dict[str, float]) -> None:
         path = self.run / "log.csv"

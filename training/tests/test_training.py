@@ -231,6 +231,17 @@ def test_a_users_songs_improve_it(songs: Path, tmp_path: Path):
     assert after > before + 1
 
 
+def test_what_training_spoils_is_not_the_best(songs: Path, tmp_path: Path):
+    """The given weights are judged too, so the best ones are never worse."""
+    spoilt = replace(SMALL, learning_rate=1.0, warmup=1, freeze_statistics=True)
+    trainer = Trainer(tmp_path / "run", spoilt, "cpu", load(SHIPPED))
+    before = trainer.validate(validation_batch(songs))["mean_ratio"]
+    trainer.fit([songs], [songs], lambda line: None)
+    assert trainer.validate(validation_batch(songs))["mean_ratio"] < before - 0.05
+    trainer.average = load(tmp_path / "run" / "best.pt")
+    assert trainer.validate(validation_batch(songs))["mean_ratio"] == pytest.approx(before)
+
+
 def test_refinement_starts_without_a_say(songs: Path):
     """Added to trained weights, it changes nothing before it has learnt; then its neighbours."""
     network = JointOpenUnmix(16).eval()
