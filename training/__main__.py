@@ -126,8 +126,12 @@ def train(
         typer.Option(exists=True, dir_okay=False, help="Start from these weights (.safetensors)."),
     ] = None,
     refine: Annotated[
-        int, typer.Option(help="Channels of a refinement of the masks to add; 16 were shipped.")
-    ] = 0,
+        int | None,
+        typer.Option(help="Channels of a refinement of the masks to add; 0 leaves it out."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Highest learning rate, in place of the usual one.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps; else the best there is.")
     ] = None,
@@ -154,8 +158,11 @@ def train(
         options = replace(options, hidden=start.hidden, freeze_statistics=True)
         # Judging the middle frames only costs two fifths less and tells nearly as much.
         mix = replace(options.mix, context=options.mix.frames // 4)
-        options = replace(options, learning_rate=FINE_TUNING, mix=mix)
+        options = replace(options, mix=mix, learning_rate=FINE_TUNING, warmup=100, decay=0.75)
+        options = replace(options, validate_every=250)
     options = replace(options, refine=refine)
+    if rate is not None:
+        options = replace(options, learning_rate=rate)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - options.workers))
     trainer = Trainer(out / run, options, device, start)
     trainer.resume()
@@ -244,7 +251,7 @@ def everything(
 ) -> None:
     """From nothing to weights: render, train, export, evaluate."""
     render(HOURS[preset], jobs, out, 0)
-    train(preset, out, "run", None, None, None, 0, None, None)
+    train(preset, out, "run", None, None, None, None, None, None, None)
     export(out / "run", out / "umx-synth.safetensors")
     evaluate(out / "umx-synth.safetensors", out, True, TEST_SONGS)
 

@@ -23,6 +23,9 @@ def plot(run: Path, path: Path) -> None:
     left.set(xlabel="step", ylabel="training loss")
     for target in TARGETS:
         right.plot(steps, [row[f"{target}_ratio"] for row in rows], label=target)
+    for name in (column for column in rows[0] if column.endswith(" mean_ratio")):
+        label = f"mean, {name.removesuffix(' mean_ratio').removeprefix('validation-')}"
+        right.plot(steps, [row[name] for row in rows], "--", label=label)
     right.set(xlabel="step", ylabel="SDR on held-out songs, dB")
     right.legend()
     right.grid(alpha=0.3)

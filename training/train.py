@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -26,7 +27,7 @@ class TrainOptions:
     hidden: int = 448
     steps: int = 10_000
     learning_rate: float = 1e-3
-    refine: int = 0  # channels of a refinement, added to given weights that have none
+    refine: int | None = None  # channels of a refinement; 0 for none; None as the weights have it
     refine_factor: float = 1.0  # of the learning rate, for the refinement
     warmup: int = 300
     decay: float = 0.25  # the last part of the steps, in which the learning rate falls to zero
@@ -46,6 +47,11 @@ PRESETS = {
 }
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this processor can train in bfloat16: where not, the LSTM refuses it."""
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 class Trainer:
     """A run in a folder: `checkpoint.pt`, `best.pt` and `log.csv`."""
 
@@ -59,10 +65,13 @@ class Trainer:
         self.run = run
         self.options = options
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.bfloat16 = self.device.type != "cpu" or multiplies_bfloat16()
         torch.manual_seed(options.seed)
         torch.set_flush_denormal(True)
         network = start or JointOpenUnmix(options.hidden)
-        if options.refine and not network.refine:
+        if options.refine == 0:
+            network.refine = None
+        elif options.refine and not network.refine:
             network.refine = Refinement(options.refine)
         self.network = network.to(self.device)
         self.average = copy.deepcopy(self.network).eval()
@@ -121,7 +130,7 @@ class Trainer:
             self.network.bn1.eval()
             self.network.bn2.eval()
         batch = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits = self.network(batch["features"], self.options.mix.kept)
         loss = separation_loss(logits, batch)
         self.optimiser.zero_grad(set_to_none=False)
@@ -174,6 +183,9 @@ class Trainer:
         options = self.options
         validation = {folder.name: validation_batch(folder) for folder in held_out}
         self.run.mkdir(parents=True, exist_ok=True)
+        if self.step == 0 and self.network.started:
+            # The best may be what training started from.
+            self._judge(validation, math.nan, report)
         steps = range(self.step, options.steps)
         losses: list[float] = []
         started = saved = time.monotonic()
@@ -188,23 +200,29 @@ class Trainer:
             self.seconds += now - started
             started = now
             if self.step % options.validate_every == 0 or self.step == options.steps:
-                scores = {name: self.validate(songs) for name, songs in validation.items()}
-                row = {"step": self.step, "seconds": round(self.seconds),
-                       "lr": self.learning_rate(), "loss": sum(losses) / len(losses)}  # fmt: skip
-                for name, values in scores.items():
-                    prefix = "" if name == held_out[0].name else f"{name} "
-                    row |= {f"{prefix}{key}": value for key, value in values.items()}
+                self._judge(validation, sum(losses) / len(losses), report)
                 losses = []
-                self._log(row)
-                report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
-                mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
-                if mean > self.best:
-                    self.best = mean
-                    self.save("best.pt")
             if now - saved > options.save_minutes * 60:
                 self.save()
                 saved = now
         self.save()
+
+    def _judge(
+        self, validation: dict[str, dict[str, Tensor]], loss: float, report: Callable[[str], None]
+    ) -> None:
+        """Validate, log and keep the weights if they are the best; `loss` since the last time."""
+        scores = {name: self.validate(songs) for name, songs in validation.items()}
+        row = {"step": self.step, "seconds": round(self.seconds),
+               "lr": self.learning_rate(), "loss": loss}  # fmt: skip
+        for name, values in scores.items():
+            prefix = f"{name} " if len(row) > 4 else ""  # the first folder's stand by themselves
+            row |= {f"{prefix}{key}": value for key, value in values.items()}
+        self._log(row)
+        report(" ".join(f"{k} {v:.4g}" for k, v in row.items()))
+        mean = sum(v["mean_ratio"] for v in scores.values()) / len(scores)
+        if mean > self.best:
+            self.best = mean
+            self.save("best.pt")
 
     def _log(self, row: dict[str, float]) -> None:
         path = self.run / "log.csv"

@@ -23,6 +23,7 @@ from training.loss import FLOOR, SHARPNESSES, sdr, separation_loss, squared_erro
 from training.mixing import example, spectra
 from training.multitracks import import_multitracks, read_stereo, write_pieces
 from training.network import JointOpenUnmix, Refinement, features_of, masks_of
+from training.plot import plot
 from training.recordings import import_recordings
 from training.songs import Recordings, SongFolder
 from training.train import Trainer, TrainOptions
@@ -230,6 +231,17 @@ def test_a_users_songs_improve_it(songs: Path, tmp_path: Path):
     assert after > before + 1
 
 
+def test_what_training_spoils_is_not_the_best(songs: Path, tmp_path: Path):
+    """The given weights are judged too, so the best ones are never worse."""
+    spoilt = replace(SMALL, learning_rate=1.0, warmup=1, freeze_statistics=True)
+    trainer = Trainer(tmp_path / "run", spoilt, "cpu", load(SHIPPED))
+    before = trainer.validate(validation_batch(songs))["mean_ratio"]
+    trainer.fit([songs], [songs], lambda line: None)
+    assert trainer.validate(validation_batch(songs))["mean_ratio"] < before - 0.05
+    trainer.average = load(tmp_path / "run" / "best.pt")
+    assert trainer.validate(validation_batch(songs))["mean_ratio"] == pytest.approx(before)
+
+
 def test_refinement_starts_without_a_say(songs: Path):
     """Added to trained weights, it changes nothing before it has learnt; then its neighbours."""
     network = JointOpenUnmix(16).eval()
@@ -241,6 +253,26 @@ def test_refinement_starts_without_a_say(songs: Path):
         assert torch.allclose(network(features, slice(2, 7)), plain[2:7], atol=1e-6)
 
 
+def test_the_refinement_can_be_left_out(tmp_path: Path):
+    """A trunk alone trains faster; without a word, the weights keep what they have."""
+    kept = Trainer(tmp_path, SMALL, "cpu", JointOpenUnmix(16, refine=4))
+    assert kept.network.refine and kept.average.refine
+    plain = Trainer(tmp_path, replace(SMALL, refine=0), "cpu", JointOpenUnmix(16, refine=4))
+    assert plain.network.refine is None and plain.average.refine is None
+    with torch.no_grad():
+        assert plain.network(torch.randn(5, 1, 4 * BANDS)).shape == (5, 1, 4, 2, BANDS)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_bfloat16_only_where_the_processor_has_it(songs: Path, tmp_path: Path, monkeypatch, half):
+    """Its LSTM has no kernel for it elsewhere."""
+    monkeypatch.setattr("training.train.multiplies_bfloat16", lambda: half)
+    trainer = Trainer(tmp_path, SMALL, "cpu")
+    assert trainer.bfloat16 == half
+    if not half:
+        assert trainer.train_step(Mixer(SongFolder([songs]), SMALL.mix, seed=5).batch(0)) < 1
+
+
 def test_the_judged_frames_are_those_between_the_context(songs: Path):
     whole = Mixer(SongFolder([songs]), MixOptions(frames=8, batch=2), seed=5).batch(0)
     inner = Mixer(SongFolder([songs]), MixOptions(frames=8, batch=2, context=2), seed=5).batch(0)
@@ -248,6 +280,17 @@ def test_the_judged_frames_are_those_between_the_context(songs: Path):
     assert torch.equal(inner["cross"], whole["cross"][2:6])
     assert (inner["energy"] <= whole["energy"]).all()
     assert inner["energy"].sum() < 0.8 * whole["energy"].sum()
+
+
+def test_curves_show_every_kind_of_validation(tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    targets = [f"{t}_ratio" for t in ("vocals", "drums", "bass", "other")]
+    columns = ["step", "loss", *targets, "validation-real mean_ratio"]
+    rows = [",".join(columns), *(",".join([str(n)] * len(columns)) for n in (1, 2))]
+    (tmp_path / "log.csv").write_text("\n".join(rows) + "\n")
+    plot(tmp_path, tmp_path / "curves.svg")
+    picture = (tmp_path / "curves.svg").read_text()
+    assert "<!-- vocals -->" in picture and "<!-- mean, real -->" in picture
 
 
 def test_what_is_not_known_has_no_loss():
