@@ -62,7 +62,7 @@ def test_a_data_set_of_stem_files(tmp_path: Path, stems: list[np.ndarray]) -> No
     for track in result.tracks:
         assert set(track.targets) == set(STEMS)
         for scores in track.targets.values():  # the same stems, but for AAC
-            assert scores.si_sdr is not None and scores.si_sdr > 15
+            assert scores.si_sdr is not None and scores.si_sdr > 10
 
 
 def test_one_stem_file(tmp_path: Path, stems: list[np.ndarray]) -> None:

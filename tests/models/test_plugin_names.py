@@ -16,7 +16,7 @@ import pytest
 import unmixcli
 from running import environment
 from streams import ArrayMixture, noise, separated
-from unmixcli import plugin
+from unmixcli import networks, plugin
 from unmixcli.errors import ModelError
 from unmixcli.models.cards import ModelCard
 from unmixcli.models.interface import Request
@@ -76,6 +76,7 @@ def internals(text: str) -> set[str]:
     }
     public = {f".{name}" for name in unmixcli.__all__}
     allowed = {*public, ".plugin", *(f".plugin.{name}" for name in plugin.__all__)}
+    allowed |= {".networks", *(f".networks.{name}" for name in networks.__all__)}
     # The group of entry points is called as one of the rooms is.
     return {name for name in named if name != ".models"} - allowed
 

@@ -15,7 +15,8 @@ from sounds import music, write_float
 from unmixcli.audio import reading
 from unmixcli.cli.ui import Screen
 from unmixcli.models.openunmix.streaming import OpenUnmix
-from unmixcli.separation import batch, listening
+from unmixcli.separation import listening
+from unmixcli.separation.executors import one
 from unmixcli.stems import destination, manifest, saving
 
 ERRORS = [RuntimeError("strange"), AttributeError("strange"), MemoryError("strange"), KeyError(1)]
@@ -43,7 +44,7 @@ def bound_to_the_class(once: Once) -> Any:
 
 
 STAGES: dict[str, tuple[Any, str, Callable[[Once], Any]]] = {
-    "opening": (batch, "open_excerpt", method),
+    "opening": (one, "open_excerpt", method),
     "reading": (reading.Excerpt, "blocks", method),
     "tags": (destination, "read_tags", method),
     "destination": (destination.Destination, "of", bound_to_the_class),
