@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ..errors import UnmixError, UsageError
 from ..words import display
@@ -14,58 +15,47 @@ if TYPE_CHECKING:
     from ..separation.results import Outcome
 
 
-class Report:
-    """A file with a line of JSON for each recording, appended as soon as it is finished.
+@contextmanager
+def reporting(path: Path | None, results: TextIO | None) -> Iterator[Callable[[Outcome], None]]:
+    """Yield what writes the outcome of a recording as a line of JSON, as soon as it is finished.
 
     Parameters
     ----------
     path : Path, optional
-        Without one, nothing is written.
+        A file that the lines are appended to.
+    results : text file, optional
+        Where they are printed.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be opened.
+    UnmixError
+        If the disk is full.
     """
+    try:
+        opened = nullcontext() if path is None else path.open("a", encoding="ascii")
+    except OSError as error:
+        assert path is not None
+        raise UsageError(
+            f"the report {display(path)} cannot be written: {error.strerror}"
+        ) from None
+    with opened as file:
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._file: TextIO | None = None
+        def add(outcome: Outcome) -> None:
+            if file is None and results is None:
+                return
+            row = json.dumps(record(outcome))
+            if file is not None:
+                try:
+                    file.write(f"{row}\n")
+                    file.flush()
+                except OSError as error:
+                    raise UnmixError(f"the report cannot be written: {error.strerror}") from None
+            if results is not None:
+                print(row, file=results, flush=True)
 
-    def __enter__(self) -> Self:
-        if self._path is not None:
-            try:
-                self._file = self._path.open("a", encoding="ascii")
-            except OSError as error:
-                raise UsageError(
-                    f"the report {display(self._path)} cannot be written: {error.strerror}"
-                ) from None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, row: str) -> None:
-        """Append a line.
-
-        Raises
-        ------
-        UnmixError
-            If the disk is full.
-        """
-        if self._file is None:
-            return
-        try:
-            self._file.write(f"{row}\n")
-            self._file.flush()
-        except OSError as error:
-            raise UnmixError(f"the report cannot be written: {error.strerror}") from None
-
-
-def row_of(outcome: Outcome) -> str:
-    """Describe the outcome of one recording in a line of JSON, for scripts."""
-    return json.dumps(record(outcome))
+        yield add
 
 
 def record(outcome: Outcome) -> dict[str, object]:

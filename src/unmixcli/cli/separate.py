@@ -15,7 +15,7 @@ from ..options.settings import Settings
 from . import completion
 from .many import counting, course_of, executor_of
 from .options import given, option
-from .report import Report, row_of
+from .report import reporting
 from .summary import Summary
 from .ui import INTERRUPTED, Screen
 
@@ -242,24 +242,21 @@ def separate(
     screen = Screen(quiet, verbose)
     summary = Summary()
     stopped: BaseException | None = None
-    results = sys.stdout
+    results = sys.stdout if as_json else None
     try:
         batch = _batch(config, screen, summary, course_of(order, shard), (cluster, workers))
         # Output of a plugin is not a result of ours.
         with (
             screen.session(),
             redirect_stdout(sys.stderr),
-            Report(report) as rows,
+            reporting(report, results) as add,
             counting(screen, batch, summary, workers is None and cluster is None),
             closing(batch.run(inputs)) as outcomes,
         ):
             for outcome in outcomes:
                 summary.add(outcome)
                 screen.tell(outcome)
-                row = row_of(outcome)
-                rows.add(row)
-                if as_json:
-                    print(row, file=results, flush=True)
+                add(outcome)
     except (KeyboardInterrupt, UnmixError) as error:
         stopped = error
     if summary.count > 1 and not quiet:

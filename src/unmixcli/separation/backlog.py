@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from ..errors import UnmixError
+from ..files.ledger import Ledger
 from ..files.paths import identity
 from .inputs import Found
 
@@ -29,7 +30,6 @@ _AT_A_TIME = 500
 
 _TABLES = """
 CREATE TABLE waiting (number INTEGER PRIMARY KEY, size INTEGER, found BLOB);
-CREATE TABLE files (device INTEGER, inode INTEGER, PRIMARY KEY (device, inode)) WITHOUT ROWID;
 """
 
 
@@ -74,7 +74,7 @@ class Backlog:
         self.complete = False
         self._found = found
         self._longest_first = order == "longest-first"
-        self._remember_files = remember_files
+        self._files = Ledger() if remember_files else None
         self._failure: BaseException | None = None
         self._closed = False
         self._changed = threading.Condition()
@@ -113,8 +113,7 @@ class Backlog:
             return False
         with self._changed:
             self._changed.wait_for(lambda: self.complete)
-            query = "SELECT 1 FROM files WHERE device = ? AND inode = ?"
-            return self._database.execute(query, _signed(facts)).fetchone() is not None
+            return self._files is not None and self._files.note(_name(facts)) is not None
 
     @property
     def _patience(self) -> float | None:
@@ -154,9 +153,8 @@ class Backlog:
             self.size += size
             row = (self.count, size, pickle.dumps(found))
             self._database.execute("INSERT INTO waiting VALUES (?, ?, ?)", row)
-            if facts and self._remember_files:
-                place = _signed((facts.st_dev, facts.st_ino))
-                self._database.execute("INSERT OR IGNORE INTO files VALUES (?, ?)", place)
+            if facts and self._files is not None:
+                self._files.add(_name((facts.st_dev, facts.st_ino)))
             self._changed.notify_all()
 
 
@@ -169,6 +167,6 @@ def _facts(found: Found | UnmixError) -> os.stat_result | None:
         return None
 
 
-def _signed(facts: tuple[int, int]) -> tuple[int, int]:
-    """Fit 64 bits into SQLite's integers."""
-    return facts[0] - 2**63, facts[1] - 2**63
+def _name(facts: tuple[int, int]) -> str:
+    """Name a file by its device and its number there, whatever paths lead to it."""
+    return "{}:{}".format(*facts)

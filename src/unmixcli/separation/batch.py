@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..audio.reading import Excerpt
 from ..errors import BusyError, UnmixError
 from ..files.paths import exists
-from ..models.interface import Progress
 from ..models.registry import Registry
 from ..options.config import SeparationConfig
 from ..stems.claims import Claims
@@ -20,7 +18,7 @@ from ..stems.destination import Destination
 from .backlog import Backlog, Entry, OrderOfWork
 from .executors.here import Fetching, Here
 from .executors.interface import Executor, Job
-from .executors.one import failure, skipped
+from .executors.one import Watch, failure, skipped
 from .forecast import Forecast
 from .inputs import Found, find_recordings
 from .order import Order
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 """Seconds between two checks on recordings that other processes are separating."""
-
-Watch = Callable[[Excerpt], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
