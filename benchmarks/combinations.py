@@ -21,6 +21,8 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,10 @@ def shipped(folder: Path, recording: Path, names: list[str]) -> None:
     used = sorted({member for members in combinations.values() for member in members})
     home = folder / "home"
     home.mkdir()
-    lines = [line for name in used for line in with_weights(name, tables[name], folder)]
+    # In a process of its own: a child's peak begins with what its parent once held.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        made = [pool.submit(with_weights, name, tables[name], folder) for name in used]
+        lines = [line for one in made for line in one.result()]
     lines += [line for name in combinations for line in copied(name)]
     (home / "models.toml").write_text("\n".join(lines))
     print(f"\n{recording.name}, whole processes, {torch.get_num_threads()} threads\n")
@@ -125,10 +130,10 @@ def members_of(own: dict[str, Any]) -> Iterator[str]:
         yield stage["model"]
 
 
-def with_weights(name: str, own: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Write random weights for a model, and yield a table of the model that has them."""
+def with_weights(name: str, own: dict[str, Any], folder: Path) -> list[str]:
+    """Write random weights for a model, and return the lines of a table that has them."""
     torch.manual_seed(len(name))
-    yield f'[my-{name}]\nlike = "{name}"'
+    lines = [f'[my-{name}]\nlike = "{name}"']
     for weights in own["weights"]:
         network = BUILD[name](tuple(own["targets"]))
         content: object = network.state_dict()
@@ -137,9 +142,10 @@ def with_weights(name: str, own: dict[str, Any], folder: Path) -> Iterator[str]:
             content = {"klass": type(network), "args": args, "kwargs": kwargs, "state": content}
         path = folder / weights["file"]
         torch.save(content, path)
-        yield f'[[my-{name}.weights]]\nfile = "{path.name}"\npath = "{path}"'
+        lines.append(f'[[my-{name}.weights]]\nfile = "{path.name}"\npath = "{path}"')
         if "targets" in weights:
-            yield f"targets = {weights['targets']}"
+            lines.append(f"targets = {weights['targets']}")
+    return lines
 
 
 def copied(name: str) -> Iterator[str]:
