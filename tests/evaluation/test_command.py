@@ -86,6 +86,7 @@ def test_files_of_scores(folders, tmp_path, museval):
 
 
 def test_the_picture_names_the_model_and_counts(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
     scores = TargetScores(sdr=1.0, si_sdr=2.0)
     found = [
         TrackScores(track=t, model="umxhq", targets=dict.fromkeys(("other", "vocals"), scores))

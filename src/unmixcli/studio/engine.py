@@ -174,7 +174,7 @@ class Engine:
         song = self._library.song(job.song)
         clock = Clock(song.seconds)
         worker = self._worker = self._worker or _hire(self._library)
-        worker.line.send(Task(self._library.recording(song), job.wish))
+        _send(worker, Task(self._library.recording(song), job.wish))
         notes: list[str] = list(begun.notes)
         deadline: float | None = None
         while True:
@@ -278,7 +278,7 @@ def _hire(library: Library) -> _Worker:
     return _Worker(process, ours)
 
 
-def _send(worker: _Worker, message: Cancel) -> None:
+def _send(worker: _Worker, message: Task | Cancel) -> None:
     try:
         worker.line.send(message)
     except OSError:
